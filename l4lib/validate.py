@@ -1,0 +1,321 @@
+"""Checks at the public border: every error says what came and what was wanted.
+
+Public functions call these on their arguments once; the kernels behind them trust their input.
+
+Examples
+--------
+>>> from l4lib.validate import as_theta
+>>> as_theta(1.0)
+Traceback (most recent call last):
+...
+ValueError: theta: expected a number in the open interval (0, 1), got 1.0
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Array",
+    "as_array",
+    "as_count",
+    "as_data",
+    "as_dictionary",
+    "as_points",
+    "as_positive",
+    "as_rng",
+    "as_theta",
+    "as_tolerance",
+    "as_unit_points",
+]
+
+Array = NDArray[np.float64]
+
+
+def _describe(value: Any) -> str:
+    """A few words on a value, short enough for one line of an error message."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{type(value).__name__} {text[:57]}..."
+
+
+def as_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...], shape: str) -> Array:
+    """A finite float64 array with one of the wanted numbers of dimensions.
+
+    Parameters
+    ----------
+    value : array_like
+        What the caller passed.
+    name : str
+        The argument's name, which opens the message.
+    ndim : int or tuple of int
+        The admissible numbers of dimensions.
+    shape : str
+        The wanted shape in the book's letters, for the message, such as ``"(n, m)"``.
+
+    Raises
+    ------
+    TypeError
+        If the value is not numeric or is complex.
+    ValueError
+        If the number of dimensions is wrong, the array is empty, or an entry is NaN or infinite.
+
+    Examples
+    --------
+    >>> as_array([1, 2], "q", ndim=1, shape="(n,)")
+    array([1., 2.])
+    """
+    try:
+        given = np.asarray(value)
+        complex_entries = np.iscomplexobj(given)
+        array = given if complex_entries else np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected a numeric array of shape {shape}, got {_describe(value)}") from None
+    if complex_entries:
+        raise TypeError(f"{name}: expected real numbers, got {_describe(array)}")
+    if given.dtype.kind in "SU":
+        raise TypeError(f"{name}: expected a numeric array of shape {shape}, got {_describe(value)}")
+    wanted = (ndim,) if isinstance(ndim, int) else ndim
+    if array.ndim not in wanted:
+        raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name}: expected shape {shape} with at least one entry, got {array.shape}")
+    finite = np.isfinite(array)
+    if not finite.all():
+        count = int(array.size - np.count_nonzero(finite))
+        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"{name}: expected finite numbers, got {count} NaN or infinite of {array.size}, first at index {first}"
+        )
+    return array
+
+
+def _refuse_zero_columns(array: Array, name: str, what: str) -> None:
+    zero = np.flatnonzero(~np.any(array, axis=0))
+    if zero.size:
+        raise ValueError(
+            f"{name}: expected nonzero {what}, got {zero.size} zero column(s), first at index {int(zero[0])}"
+        )
+
+
+def as_dictionary(A: ArrayLike, name: str = "A") -> Array:
+    """A dictionary: shape (n, m), finite, no zero column (atoms are the columns).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the array is not numeric, two-dimensional and finite, or has a zero column.
+
+    Examples
+    --------
+    >>> as_dictionary([[1, 0], [0, 0]])
+    Traceback (most recent call last):
+    ...
+    ValueError: A: expected nonzero atoms, got 1 zero column(s), first at index 1
+    """
+    array = as_array(A, name, ndim=2, shape="(n, m)")
+    _refuse_zero_columns(array, name, "atoms")
+    return array
+
+
+def as_data(Y: ArrayLike, name: str = "Y", *, full_rank: bool = False) -> Array:
+    """Data: shape (n, p) with one sample a column.
+
+    Parameters
+    ----------
+    Y : array_like, shape (n, p)
+        The samples; zero columns are samples that happened to be empty and are allowed, all-zero data is not.
+    name : str
+        The argument's name for the message.
+    full_rank : bool
+        Also demand p >= n and a second-moment matrix of rank n, which whitening needs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the array is not numeric, two-dimensional and finite, is zero, constant in every entry, or (with
+        ``full_rank``) has fewer samples than dimensions or does not span them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> as_data(np.ones((100, 3)), full_rank=True)
+    Traceback (most recent call last):
+    ...
+    ValueError: Y: expected data that vary, got the constant 1.0 in all 300 entries
+    """
+    array = as_array(Y, name, ndim=2, shape="(n, p)")
+    n, p = array.shape
+    if array.size > 1 and np.ptp(array) == 0.0:
+        raise ValueError(
+            f"{name}: expected data that vary, got the constant {array.flat[0]} in all {array.size} entries"
+        )
+    if not full_rank:
+        return array
+    if p < n:
+        raise ValueError(
+            f"{name}: expected shape (n, p) with at least as many samples (columns) as dimensions (rows), "
+            f"got {array.shape}; if the samples are the rows, pass {name}.T"
+        )
+    spectrum = np.linalg.eigvalsh(array @ array.T)
+    floor = spectrum[-1] * n * np.finfo(float).eps * 8
+    rank = int(np.count_nonzero(spectrum > floor))
+    if rank < n:
+        raise ValueError(
+            f"{name}: expected samples that span all {n} dimensions, got rank {rank} from shape {array.shape}; "
+            "project the data on their span first"
+        )
+    return array
+
+
+def as_points(Q: ArrayLike, n: int, name: str = "Q") -> Array:
+    """One point of shape (n,) or a batch of shape (n, r), finite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the array is not numeric and finite or its first dimension is not n.
+
+    Examples
+    --------
+    >>> as_points([1.0, 0.0], 3, "q")
+    Traceback (most recent call last):
+    ...
+    ValueError: q: expected shape (3,) or (3, r), got (2,)
+    """
+    array = as_array(Q, name, ndim=(1, 2), shape=f"({n},) or ({n}, r)")
+    if array.shape[0] != n:
+        raise ValueError(f"{name}: expected shape ({n},) or ({n}, r), got {array.shape}")
+    return array
+
+
+def as_unit_points(Q: ArrayLike, n: int, name: str = "Q", *, atol: float = 1e-8) -> Array:
+    """Points on the sphere: as :func:`as_points`, with every column of unit norm up to ``atol``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`as_points`, or if a column is not a unit vector.
+
+    Examples
+    --------
+    >>> as_unit_points([3.0, 4.0], 2, "q")
+    Traceback (most recent call last):
+    ...
+    ValueError: q: expected unit vectors, got norms between 5 and 5
+    """
+    array = as_points(Q, n, name)
+    norms = np.linalg.norm(array, axis=0)
+    if np.max(np.abs(norms - 1.0)) > atol:
+        raise ValueError(f"{name}: expected unit vectors, got norms between {np.min(norms):g} and {np.max(norms):g}")
+    return array
+
+
+def as_theta(theta: Any, name: str = "theta") -> float:
+    """The sparsity level: a number with 0 < theta < 1 (at 1 the coefficients are Gaussian and carry no signal).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a real number, or lies outside the open interval.
+
+    Examples
+    --------
+    >>> as_theta(0.1)
+    0.1
+    """
+    if not isinstance(theta, numbers.Real) or isinstance(theta, bool):
+        raise TypeError(f"{name}: expected a number in the open interval (0, 1), got {_describe(theta)}")
+    value = float(theta)
+    if not 0.0 < value < 1.0:
+        raise ValueError(f"{name}: expected a number in the open interval (0, 1), got {value}")
+    return value
+
+
+def as_count(value: Any, name: str, *, minimum: int = 1) -> int:
+    """A whole number of at least ``minimum``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not an integer, or is too small.
+
+    Examples
+    --------
+    >>> as_count(0, "p")
+    Traceback (most recent call last):
+    ...
+    ValueError: p: expected a whole number of at least 1, got 0
+    """
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise TypeError(f"{name}: expected a whole number of at least {minimum}, got {_describe(value)}")
+    number = int(value)
+    if number < minimum:
+        raise ValueError(f"{name}: expected a whole number of at least {minimum}, got {number}")
+    return number
+
+
+def as_positive(value: Any, name: str) -> float:
+    """A finite number above zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a real number, or is not finite and positive.
+
+    Examples
+    --------
+    >>> as_positive(-1.0, "c")
+    Traceback (most recent call last):
+    ...
+    ValueError: c: expected a finite number above 0, got -1.0
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name}: expected a finite number above 0, got {_describe(value)}")
+    number = float(value)
+    if not (np.isfinite(number) and number > 0.0):
+        raise ValueError(f"{name}: expected a finite number above 0, got {number}")
+    return number
+
+
+def as_tolerance(value: Any, name: str) -> float:
+    """A number strictly between 0 and 1, as a tolerance on cosines or relative errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a real number, or lies outside the open interval.
+
+    Examples
+    --------
+    >>> as_tolerance(1e-3, "tol")
+    0.001
+    """
+    return as_theta(value, name)
+
+
+def as_rng(rng: Any, name: str = "rng") -> np.random.Generator:
+    """A NumPy random generator; seeds and ``None`` are refused, so that no run depends on a hidden seed.
+
+    Raises
+    ------
+    TypeError
+        If it is anything but a ``numpy.random.Generator``.
+
+    Examples
+    --------
+    >>> as_rng(0)
+    Traceback (most recent call last):
+    ...
+    TypeError: rng: expected a numpy.random.Generator such as numpy.random.default_rng(seed), got 0
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"{name}: expected a numpy.random.Generator such as numpy.random.default_rng(seed), got {_describe(rng)}"
+        )
+    return rng
