@@ -329,7 +329,8 @@ def _truncated_cg(objective: _Counted, state: _State, radius: Array) -> tuple[Ar
     direction = -residual
     rr = inner(residual, residual)
     start = np.sqrt(rr)
-    target = start * np.minimum(0.1, start / np.maximum(np.abs(state.value), np.finfo(float).tiny))
+    # Superlinear convergence wants ever smaller residuals; below a millionth of the first they would be rounding.
+    target = start * np.clip(start / np.maximum(np.abs(state.value), np.finfo(float).tiny), 1e-6, 0.1)
     running = np.flatnonzero(start > 0)
     for _ in range(2 * objective.n):
         if not running.size:

@@ -1,0 +1,76 @@
+"""Whole dictionaries from data."""
+
+import numpy as np
+import pytest
+
+import l4lib
+from l4lib import frames
+
+
+def test_the_promised_size_is_recovered_in_one_call():
+    """n = 64, m = 96, θ = 0.1, p = 50 000: every atom to 1 − |corr| ≤ 0.02."""
+    data = l4lib.make_odl((64, 96), 50_000, 0.1, rng=np.random.default_rng(1))
+    found = l4lib.recover_dictionary(data.Y, 96, rng=np.random.default_rng(2)).require_complete()
+    match = l4lib.match_atoms(found.A, data.A)
+    assert match.recovered(0.02) == 96
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("n, m", [(8, 8), (10, 12), (20, 26)])
+def test_number_of_atoms_need_not_be_known(n, m, seed):
+    data = l4lib.make_odl((n, m), 20_000, 0.1, rng=np.random.default_rng(seed))
+    found = l4lib.recover_dictionary(data.Y, rng=np.random.default_rng(seed + 10)).require_complete()
+    assert found.A.shape == (n, m)
+    assert l4lib.match_atoms(found.A, data.A).recovered(0.02) == m
+    assert found.hits.sum() == found.converged <= found.starts
+    assert np.all(np.diff(found.value) <= 0)
+
+
+def test_dictionary_that_is_not_tight():
+    """Whitening takes care of unequal scales; the atoms come back in the coordinates of the data."""
+    rng = np.random.default_rng(3)
+    A = np.diag(np.linspace(0.3, 3, 8)) @ l4lib.random_untf(8, 10, rng=rng)
+    data = l4lib.make_odl(A, 20_000, 0.1, rng=rng)
+    found = l4lib.recover_dictionary(data.Y, 10, rng=rng)
+    assert l4lib.match_atoms(found.A, A).recovered(0.02) == 10
+
+
+def test_without_whitening_that_dictionary_is_lost():
+    """Negative control: the same data, straight into the objective."""
+    rng = np.random.default_rng(3)
+    A = np.diag(np.linspace(0.3, 3, 8)) @ l4lib.random_untf(8, 10, rng=rng)
+    data = l4lib.make_odl(A, 20_000, 0.1, rng=rng)
+    result = l4lib.solve(l4lib.phi_DL(data.Y, 0.1), l4lib.random_points(8, 200, rng=rng))
+    assert l4lib.match_atoms(l4lib.unique_lines(result.Q)[0], A).recovered(0.02) < 10
+
+
+def test_gaussian_coefficients_carry_no_signal():
+    """Negative control: at θ = 1 the minimisers are the noise of the sample, far from the atoms."""
+    rng = np.random.default_rng(4)
+    A = l4lib.random_untf(10, 12, rng=rng)
+    found = l4lib.recover_dictionary(A @ rng.standard_normal((12, 20_000)), 12, rng=rng)
+    assert l4lib.match_atoms(found.A, A).recovered(0.02) == 0
+    assert np.all(found.value < 3.3)
+
+
+def test_sparse_directions_have_large_fourth_moments():
+    """At an atom of an orthogonal dictionary the white data are one coefficient: E x⁴/θ² = 3/θ."""
+    data = l4lib.make_odl(
+        frames.orthogonal(6, rng=np.random.default_rng(5)), 100_000, 0.2, rng=np.random.default_rng(6)
+    )
+    found = l4lib.recover_dictionary(data.Y, 6, rng=np.random.default_rng(7))
+    assert found.value == pytest.approx(np.full(6, 3 / 0.2), rel=0.05)
+
+
+def test_budget_that_is_too_small_is_reported():
+    data = l4lib.make_odl((20, 26), 5000, 0.1, rng=np.random.default_rng(0))
+    found = l4lib.recover_dictionary(data.Y, 26, rng=np.random.default_rng(1), max_starts=10)
+    assert not found.complete and found.starts == 10
+    with pytest.raises(RuntimeError, match=r"after 10 starts.*raise max_starts"):
+        found.require_complete()
+
+
+def test_same_generator_same_dictionary():
+    data = l4lib.make_odl((8, 10), 3000, 0.1, rng=np.random.default_rng(0))
+    first, second = (l4lib.recover_dictionary(data.Y, 10, rng=np.random.default_rng(1)) for _ in range(2))
+    assert np.array_equal(first.A, second.A)
