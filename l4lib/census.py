@@ -1,0 +1,706 @@
+r"""The census: every critical point of a quartic on the sphere, by homotopy from a complete dictionary.
+
+The critical points of :math:`\varphi(q) = -\tfrac14\sum_i w_i (a_i^\top q)^4` on :math:`S^{n-1}` are the real unit
+solutions of
+
+.. math:: F(q) = \sum_i w_i (a_i^\top q)^3 a_i = \lambda q,
+
+the real Z-eigenvectors of the symmetric tensor :math:`\sum_i w_i a_i^{\otimes 4}`.
+Over :math:`\mathbb{C}` a symmetric quartic has at most :math:`(3^n-1)/2` isolated eigenvectors up to scale, and exactly
+that many, all nondegenerate, in the generic case (Cartwright and Sturmfels 2013).
+:func:`census` computes them all, so that a list with as many distinct nondegenerate entries lacks none.
+
+**What is checked.**
+A census calls itself :attr:`Census.complete` only if
+
+* it holds :math:`(3^n-1)/2` distinct solutions, each nondegenerate with a small residual;
+* with each solution its complex conjugate is in the list, as the equation is real;
+* no real point has a Hessian eigenvalue that could be zero; and
+* the Morse indices satisfy :math:`\sum_q (-1)^{\mathrm{index}(q)} = \chi(S^{n-1})`, which is 2 for odd n and 0 for even.
+
+These are floating-point statements (the word of the claims ledger is *decided*); :mod:`l4lib.certificates` turns them
+into proofs.
+
+**Degenerate in one sense is degenerate in the other.**
+Let q be a real critical point, M = 3A diag(wζ²)Aᵀ, so that Mq = 3λq and the Hessian on the tangent space is
+λI − M there.
+A kernel vector (v, μ) of the Jacobian [[M − λI, −q], [qᵀ, 0]] has v ⊥ q and (M − λI)v = μq; taking the inner product
+with q gives μ = 2λ⟨q, v⟩ = 0, so that v is a tangent kernel vector of the Hessian, and conversely.
+So the homotopy ends at a nondegenerate solution exactly if the critical point is nondegenerate in Morse's sense.
+
+References
+----------
+D. Cartwright and B. Sturmfels, The number of eigenvalues of a tensor, Linear Algebra Appl. 438 (2013), 942–952.
+T. G. Kolda and J. R. Mayo, Shifted power method for computing tensor eigenpairs, SIAM J. Matrix Anal. Appl. 32 (2011).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from l4lib.frames import orthogonal
+from l4lib.homotopy import distinct, eigenvector_count, newton, on_continuum, track
+from l4lib.metrics import nearest_atom, unique_lines
+from l4lib.sphere import random_points, tangent_basis
+from l4lib.validate import Array, as_array, as_count, as_dictionary, as_rng, as_tolerance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Census", "IncompleteCensusError", "Paths", "Singular", "census", "census_tensor"]
+
+ComplexArray = NDArray[np.complex128]
+
+REGULAR = 1e-7
+"""Least ratio of extreme singular values of the Jacobian (and of Hessian eigenvalues) that counts as nondegenerate."""
+RESIDUAL = 1e-12
+"""Largest relative residual of a solution."""
+
+
+class IncompleteCensusError(RuntimeError):
+    """Raised by :meth:`Census.require_complete`; ``error.census`` carries what was found."""
+
+    def __init__(self, message: str, census: Census) -> None:
+        super().__init__(message)
+        self.census = census
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What became of every path of the homotopy; the counts add up to ``total``.
+
+    Attributes
+    ----------
+    total : int
+        (3ⁿ − 1)/2.
+    regular : int
+        Paths that ended at a nondegenerate solution that no other path reached.
+    repeated : int
+        Paths that ended at a nondegenerate solution which another path had reached (a path was jumped).
+    singular : int
+        Paths that ended at a degenerate solution that seems isolated: several paths meet there.
+    continuum : int
+        Paths that ended on a continuum of solutions.
+    failed : int
+        Paths that could not be followed to their end.
+    retracked : int
+        Paths followed once more with smaller steps (included above under their final outcome).
+    attempts : int
+        Runs of the whole homotopy, each with its own random constants.
+
+    No path goes to infinity: the solutions are lines, and the lines form a compact space.
+    """
+
+    total: int
+    regular: int
+    repeated: int
+    singular: int
+    continuum: int
+    failed: int
+    retracked: int
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Singular:
+    """Ends of paths at degenerate solutions, one column a path; accurate to a few digits only.
+
+    Attributes
+    ----------
+    solutions : ndarray of complex, shape (n, k)
+        Unit vectors (q*q = 1).
+    eigenvalues : ndarray of complex, shape (k,)
+        λ for the normalisation qᵀq = 1 (for q*q = 1 where qᵀq vanishes).
+    continuum : ndarray of bool, shape (k,)
+        Whether the solution seems to lie on a continuum of solutions.
+    """
+
+    solutions: ComplexArray
+    eigenvalues: ComplexArray
+    continuum: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Census:
+    """All critical points of φ(q) = −¼ Σ_i w_i (a_iᵀq)⁴ on S^{n−1}, one of each pair ±q.
+
+    Attributes
+    ----------
+    A : ndarray, shape (n, m)
+        The atoms.
+    weights : ndarray, shape (m,)
+        Their signed weights.
+    expected : int
+        (3ⁿ − 1)/2, the number of complex solutions of a generic quartic.
+    solutions : ndarray of complex, shape (n, N)
+        The nondegenerate solutions, one a column, with qᵀq = 1; an isotropic one (qᵀq = 0) has q*q = 1 instead.
+        By falling real part of λ.
+    eigenvalues : ndarray of complex, shape (N,)
+        Their λ (of an isotropic solution only |λ| has a meaning).
+    isotropic : ndarray of bool, shape (N,)
+        Where qᵀq = 0; never a real point.
+    conditioning : ndarray, shape (N,)
+        Smallest over largest singular value of the Jacobian at each solution.
+    residuals : ndarray, shape (N,)
+        ‖F(q) − λq‖ for q*q = 1, over the Frobenius norm of the tensor.
+    points : ndarray, shape (n, R)
+        The real solutions: unit vectors, signed along their nearest atom, by falling α.
+    alpha : ndarray, shape (R,)
+        α = Σ_i w_i (a_iᵀq)⁴ = λ at each point; φ = −α/4.
+    spectrum : ndarray, shape (n−1, R)
+        Eigenvalues of Hess φ on the tangent space, ascending.
+    index : ndarray of int, shape (R,)
+        Morse index: how many of them are negative (0: local minimiser).
+    degenerate : ndarray of bool, shape (R,)
+        Where an eigenvalue is too close to zero for the index to be relied on.
+    nearest_atom : ndarray of int, shape (R,)
+        The atom of largest |correlation| with each point.
+    correlation : ndarray, shape (R,)
+        That correlation ⟨a_i, q⟩/‖a_i‖ in [0, 1].
+    singular : Singular
+        Degenerate ends, if any; they are not among the solutions and points above.
+    paths : Paths
+        What became of every path.
+    closed : bool
+        Whether the complex conjugate of every solution is among the solutions.
+    from_tensor : bool
+        Whether the atoms are only a decomposition of a given tensor, made for the computation.
+    """
+
+    A: Array
+    weights: Array
+    expected: int
+    solutions: ComplexArray
+    eigenvalues: ComplexArray
+    isotropic: NDArray[np.bool_]
+    conditioning: Array
+    residuals: Array
+    points: Array
+    alpha: Array
+    spectrum: Array
+    index: NDArray[np.int64]
+    degenerate: NDArray[np.bool_]
+    nearest_atom: NDArray[np.int64]
+    correlation: Array
+    singular: Singular
+    paths: Paths
+    closed: bool
+    from_tensor: bool = False
+
+    @property
+    def n(self) -> int:
+        """Ambient dimension."""
+        return int(self.A.shape[0])
+
+    @property
+    def found(self) -> int:
+        """How many distinct nondegenerate solutions were found."""
+        return int(self.solutions.shape[1])
+
+    @property
+    def real(self) -> int:
+        """How many of them are real: the number of pairs ±q of critical points."""
+        return int(self.points.shape[1])
+
+    @property
+    def value(self) -> Array:
+        """φ = −α/4 at each point, shape (R,)."""
+        return -0.25 * self.alpha
+
+    @property
+    def lambda_min(self) -> Array:
+        """Smallest eigenvalue of the Hessian on the tangent space at each point, shape (R,) (+∞ for n = 1)."""
+        return np.min(self.spectrum, axis=0, initial=np.inf)
+
+    @property
+    def euler(self) -> int:
+        """Σ(−1)^index over all critical points, both signs counted."""
+        return int(2 * np.sum(1 - 2 * (self.index % 2)))
+
+    @property
+    def euler_expected(self) -> int:
+        """The Euler characteristic of S^{n−1}: 2 for odd n, 0 for even n."""
+        return 1 - (-1) ** self.n
+
+    @property
+    def minimisers(self) -> Array:
+        """The local minimisers, shape (n, ·)."""
+        return self.points[:, self.index == 0]
+
+    @property
+    def saddles(self) -> Array:
+        """The points of index 1, …, n−2, shape (n, ·)."""
+        return self.points[:, (self.index > 0) & (self.index < self.n - 1)]
+
+    @property
+    def maximisers(self) -> Array:
+        """The local maximisers (index n−1 > 0), shape (n, ·)."""
+        return self.points[:, (self.index > 0) & (self.index == self.n - 1)]
+
+    @property
+    def objections(self) -> tuple[str, ...]:
+        """Why this census is not complete, one sentence each; empty if it is."""
+        said = []
+        p = self.paths
+        if self.found != self.expected:
+            said.append(f"{self.found} nondegenerate solutions were found where a generic quartic has {self.expected}")
+            if p.continuum:
+                said.append(f"{p.continuum} of {p.total} paths end on a continuum of solutions")
+            if p.singular:
+                said.append(f"{p.singular} of {p.total} paths end at degenerate solutions")
+            if p.failed:
+                said.append(f"{p.failed} of {p.total} paths could not be followed to their end")
+            if p.repeated:
+                said.append(f"{p.repeated} of {p.total} paths end at a solution that another path had reached")
+        if not self.closed:
+            said.append("the complex conjugate of a solution is missing")
+        if self.degenerate.any():
+            said.append(f"{int(self.degenerate.sum())} real points have a Hessian eigenvalue too close to zero")
+        if not said and self.euler != self.euler_expected:
+            said.append(f"the indices sum to {self.euler}, not to the Euler characteristic {self.euler_expected}")
+        if self.found and self.residuals.max() > RESIDUAL:
+            said.append(f"the largest residual is {self.residuals.max():.1e}, above {RESIDUAL:.0e}")
+        return tuple(said)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every check of the module's introduction holds: then no critical point is missing."""
+        return not self.objections
+
+    def require_complete(self) -> Census:
+        """This census, if it is complete.
+
+        Raises
+        ------
+        IncompleteCensusError
+            Otherwise, with the reasons; the exception carries the census.
+        """
+        if self.complete:
+            return self
+        raise IncompleteCensusError(f"census (n = {self.n}) is not complete: " + "; ".join(self.objections), self)
+
+    def is_benign(self, correlation: float = 0.9) -> bool:
+        """Whether the whole landscape is benign.
+
+        That is: every local minimiser has |⟨a_i, q⟩|/‖a_i‖ of at least ``correlation`` with an atom of positive weight,
+        every such atom (parallel ones counted once) has exactly one pair ±q of minimisers near it, and every other
+        critical point has a direction of negative curvature.
+
+        Parameters
+        ----------
+        correlation : float
+            How near a minimiser must be, in (0, 1).
+
+        Raises
+        ------
+        IncompleteCensusError
+            If the census is not complete, as a missing point could decide otherwise.
+        TypeError, ValueError
+            If ``correlation`` lies outside (0, 1), or the census is that of a tensor, which has no atoms.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> census(np.eye(3), rng=np.random.default_rng(0)).is_benign()
+        True
+        """
+        correlation = as_tolerance(correlation, "correlation")
+        if self.from_tensor:
+            raise ValueError("is_benign: expected the census of a dictionary, got that of a tensor, which has no atoms")
+        self.require_complete()
+        lines, label = unique_lines(self.A, tol=1e-12)
+        energy = np.bincount(label, self.weights * np.sum(self.A * self.A, axis=0) ** 2)
+        targets = np.flatnonzero(energy > 0.0)
+        nearest, near = nearest_atom(lines, self.minimisers)
+        return bool(np.all(np.abs(near) >= correlation) and np.array_equal(np.sort(nearest), targets))
+
+    def to_frame(self) -> pd.DataFrame:
+        """The real points as a table, one row a pair ±q, minimisers of lowest value first.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> table = census(np.eye(2), rng=np.random.default_rng(0)).to_frame()
+        >>> table[["alpha", "index"]].round(3).values.tolist()
+        [[1.0, 0.0], [1.0, 0.0], [0.5, 1.0], [0.5, 1.0]]
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "alpha": self.alpha,
+                "value": self.value,
+                "index": self.index,
+                "lambda_min": self.lambda_min,
+                "nearest_atom": self.nearest_atom,
+                "correlation": self.correlation,
+                "degenerate": self.degenerate,
+            }
+        )
+
+
+def _dense(A: Array, weights: Array) -> Array:
+    """Σ_i w_i a_i^{⊗4} as an (n², n²) matrix."""
+    n, m = A.shape
+    total = np.zeros((n * n, n * n))
+    for first in range(0, m, 4096):
+        part = A[:, first : first + 4096]
+        squares = np.einsum("ir,jr->ijr", part, part).reshape(n * n, -1)
+        total += (squares * weights[first : first + 4096]) @ squares.T
+    return total
+
+
+def _rank_one_terms(T: Array, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Signed rank-one terms of a symmetric tensor given as an (n², n²) matrix: random unit vectors, least squares.
+
+    Twice as many vectors as the dimension C(n+3, 4) of the space, which keeps the system well conditioned.
+    """
+    count = 2 * (n * (n + 1) * (n + 2) * (n + 3) // 24)
+    V = random_points(n, count, rng=rng)
+    quadruples = np.array(list(itertools.combinations_with_replacement(range(n), 4))).T
+    i, j, k, ell = quadruples
+    # Scaled by the square root of the multiplicity, so that the Euclidean norm is the Frobenius norm of the tensor.
+    repeats = [np.bincount(column, minlength=n) for column in quadruples.T]
+    factorial = np.array([1.0, 1.0, 2.0, 6.0, 24.0])
+    scale = np.sqrt([24.0 / np.prod(factorial[r]) for r in repeats])
+    columns = V[i] * V[j] * V[k] * V[ell] * scale[:, None]
+    return V, np.linalg.lstsq(columns, T[i * n + j, k * n + ell] * scale, rcond=None)[0]
+
+
+def _hessian_spectra(A: Array, weights: Array, points: Array, alpha: Array) -> Array:
+    """Eigenvalues of P(αI − 3A diag(wζ²)Aᵀ)P on the tangent spaces, shape (n−1, R), ascending."""
+    n, count = points.shape
+    spectra = np.empty((n - 1, count))
+    if n == 1:
+        return spectra
+    for k in range(count):
+        q = points[:, k]
+        basis = tangent_basis(q)
+        z = q @ A
+        B = basis.T @ A
+        spectra[:, k] = np.linalg.eigvalsh(alpha[k] * np.eye(n - 1) - 3.0 * (B * (weights * z * z)) @ B.T)
+    return spectra
+
+
+@dataclass
+class _Ends:
+    """Ends of paths after Newton's method, in the original coordinates."""
+
+    q: ComplexArray
+    lam: ComplexArray
+    residual: Array
+    conditioning: Array
+    kind: NDArray[np.int64]  # 0 regular, 1 singular, 2 continuum, 3 failed
+
+
+def _finish(A: Array, weights: Array, q: ComplexArray, arrived: NDArray[np.bool_], rng: np.random.Generator) -> _Ends:
+    """Newton's method at the ends of the paths, and what kind of end each is (the tensor has Frobenius norm 1)."""
+    end, lam, residual, conditioning = newton(A, weights, q)
+    drift = 1.0 - np.abs(np.einsum("ir,ir->r", q.conj(), end))
+    kind = np.where(arrived & (residual <= RESIDUAL) & (conditioning >= REGULAR) & (drift <= 1e-6), 0, 3)
+    odd = np.flatnonzero(kind)
+    if odd.size:
+        x, mu, left, condition = newton(A, weights, q[:, odd], rcond=1e-8, iterations=60)
+        end[:, odd], lam[odd], residual[odd], conditioning[odd] = x, mu, left, condition
+        settled = odd[(left <= 1e-10) & (condition < 1e-3)]
+        if settled.size:
+            kind[settled] = np.where(on_continuum(A, weights, end[:, settled], rng=rng), 2, 1)
+    return _Ends(end, lam, residual, conditioning, kind)
+
+
+def _repeated(ends: _Ends) -> NDArray[np.bool_]:
+    """Regular ends at a solution that another regular end shares."""
+    regular = np.flatnonzero(ends.kind == 0)
+    out = np.zeros(ends.kind.size, dtype=bool)
+    label, _ = distinct(ends.q[:, regular])
+    out[regular] = np.bincount(label)[label] > 1 if regular.size else False
+    return out
+
+
+def census(
+    A: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    rng: np.random.Generator,
+    max_paths: int = 100_000,
+    workers: int | None = None,
+    progress: bool | None = None,
+    tol: float = 1e-5,
+) -> Census:
+    """Every critical point of φ(q) = −¼ Σ_i w_i (a_iᵀq)⁴ on the sphere S^{n−1}.
+
+    Parameters
+    ----------
+    A : array_like, shape (n, m)
+        The atoms, any nonzero columns that span R^n.
+    weights : array_like, shape (m,), optional
+        Signed weights, 1 by default; atoms of weight 0 take no part.
+    rng : numpy.random.Generator
+        Draws the constants of the homotopy; they influence rounding errors only.
+    max_paths : int
+        Refuse when (3ⁿ − 1)/2 exceeds this.
+    workers : int, optional
+        Threads; by default all cores when there is enough to do. The result does not depend on it.
+    progress : bool, optional
+        Show a progress bar; by default from 5000 paths on.
+    tol : float
+        Aimed error of a prediction step. Paths that fail or collide are followed again with smaller steps, and the
+        homotopy is run again with other constants if that does not help, up to three times.
+
+    Returns
+    -------
+    Census
+        Look at :attr:`Census.complete`, or call :meth:`Census.require_complete`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a dictionary or does not span R^n, the weights do not fit, the quartic vanishes, n is too large, or
+        rng is not a generator.
+
+    References
+    ----------
+    Chapter *The census*; D. Cartwright and B. Sturmfels, Linear Algebra Appl. 438 (2013), 942–952.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from l4lib.frames import random_untf
+    >>> c = census(random_untf(4, 6, rng=np.random.default_rng(1)), rng=np.random.default_rng(2))
+    >>> c.complete, c.found, c.euler, float(c.residuals.max()) < 1e-14
+    (True, 40, 0, True)
+
+    For an orthogonal dictionary everything is known: the critical points are q = Q t/√k for t ∈ {0, ±1}ⁿ with k ≠ 0
+    nonzero entries, and there are 2^{k−1} C(n, k) pairs of them.
+    There ζ² is 1/k on the support of t and 0 elsewhere, so α = 1/k, and the Hessian αI − 3Q diag(ζ²)Qᵀ is
+    −(2/k)I on the k−1 tangent directions inside the support and (1/k)I on the n−k directions outside: the index is k−1.
+
+    >>> c = census(np.eye(3), rng=np.random.default_rng(0))
+    >>> np.bincount(c.index), np.unique(c.alpha.round(6))
+    (array([3, 6, 4]), array([0.333333, 0.5     , 1.      ]))
+    """
+    A = as_dictionary(A)
+    rng = as_rng(rng)
+    n, m = A.shape
+    if weights is None:
+        w = np.ones(m)
+    else:
+        w = as_array(weights, "weights", ndim=1, shape=f"({m},)")
+        if w.shape != (m,):
+            raise ValueError(f"weights: expected shape ({m},), one for each atom, got {w.shape}")
+    expected = eigenvector_count(n)
+    if expected > as_count(max_paths, "max_paths"):
+        raise ValueError(
+            f"A: n = {n} has (3^{n} - 1)/2 = {expected} solutions to follow, more than max_paths = {max_paths}"
+        )
+    as_tolerance(tol, "tol")
+    if workers is None:
+        workers = (os.cpu_count() or 1) if expected > 1000 else 1
+    workers = as_count(workers, "workers")
+
+    T = _dense(A, w)
+    norm = float(np.linalg.norm(T))
+    if norm <= 1e-12 * float(np.abs(w) @ np.sum(A * A, axis=0) ** 2):
+        raise ValueError("weights: the quartic vanishes identically, so that every point of the sphere is critical")
+    spread = np.linalg.svd(T.reshape(n, n * n * n), compute_uv=False) / norm
+    rank = int(np.count_nonzero(spread > 1e-10))
+    if rank < n:
+        raise ValueError(
+            f"A: the quartic depends on {rank} of {n} dimensions only, so that every point orthogonal to these is a "
+            f"degenerate critical point; take the census of U.T @ A with U an orthonormal basis of these {rank}"
+        )
+    # The tracker sees a tensor of norm √n, like its start; many columns are replaced by an equal sum of fewer terms.
+    used = np.flatnonzero(w)
+    V, v = A[:, used], w[used]
+    if V.shape[1] > n * (n + 1) * (n + 2) * (n + 3) // 12:
+        V, v = _rank_one_terms(T, n, rng)
+    v = v * (np.sqrt(n) / norm)
+
+    show = expected >= 5000 if progress is None else progress
+    ends, retracked, attempts = None, 0, 0
+    pool = _Ends(np.empty((n, 0), complex), np.empty(0, complex), np.empty(0), np.empty(0), np.empty(0, np.int64))
+    with _bar(expected, show) as tick:
+        while attempts < 3:
+            attempts += 1
+            U = orthogonal(n, rng=rng)
+            gamma = complex(np.exp(2j * np.pi * rng.random()))
+            W = U.T @ V
+            tracks = track(W, v, gamma, tol=tol, workers=workers, tick=tick)
+            ends = _finish(A, w / norm, U @ tracks.q, tracks.arrived, rng)
+            for finer in (1e-2 * tol, 1e-4 * tol):
+                bad = np.flatnonzero((ends.kind == 3) | _repeated(ends))
+                if bad.size == 0:
+                    break
+                retracked += bad.size
+                again = track(W, v, gamma, bad + 1, tol=finer, workers=workers)
+                new = _finish(A, w / norm, U @ again.q, again.arrived, rng)
+                ends.q[:, bad], ends.lam[bad], ends.residual[bad] = new.q, new.lam, new.residual
+                ends.conditioning[bad], ends.kind[bad] = new.conditioning, new.kind
+            keep = ends.kind == 0
+            pool = _Ends(
+                np.hstack([pool.q, ends.q[:, keep]]),
+                np.concatenate([pool.lam, ends.lam[keep]]),
+                np.concatenate([pool.residual, ends.residual[keep]]),
+                np.concatenate([pool.conditioning, ends.conditioning[keep]]),
+                np.concatenate([pool.kind, ends.kind[keep]]),
+            )
+            label, _ = distinct(pool.q)
+            first = np.unique(label, return_index=True)[1]
+            pool = _Ends(
+                pool.q[:, first], pool.lam[first], pool.residual[first], pool.conditioning[first], pool.kind[first]
+            )
+            trouble = bool(np.any(ends.kind == 3) or np.any(_repeated(ends)))
+            if first.size == expected or not trouble:
+                break
+    return _assemble(A, w, expected, norm, pool, ends, retracked, attempts)
+
+
+def _assemble(
+    A: Array, w: Array, expected: int, norm: float, pool: _Ends, ends: _Ends, retracked: int, attempts: int
+) -> Census:
+    """Normalise, order and classify the distinct regular solutions."""
+    regular = ends.kind == 0
+    label, _ = distinct(ends.q[:, regular])
+    lines = int(label.max()) + 1 if label.size else 0
+    count = np.bincount(ends.kind, minlength=4)
+    paths = Paths(
+        total=expected,
+        regular=lines,
+        repeated=int(count[0]) - lines,
+        singular=int(count[1]),
+        continuum=int(count[2]),
+        failed=int(count[3]),
+        retracked=retracked,
+        attempts=attempts,
+    )
+    q, lam, isotropic = _normalise(pool.q, pool.lam * norm)
+    order = np.lexsort((lam.imag.round(9), -lam.real.round(9)))
+    q, lam, isotropic = q[:, order], lam[order], isotropic[order]
+    closed = bool(np.all(distinct(pool.q)[1] >= 0)) if order.size else True
+
+    is_real = ~isotropic & (np.linalg.norm(q.imag, axis=0) <= 1e-9)
+    points = q.real[:, is_real]
+    points = points / np.linalg.norm(points, axis=0)
+    alpha = np.einsum("i,ir->r", w, (A.T @ points) ** 4)
+    nearest, correlation = nearest_atom(A, points) if points.size else (np.empty(0, np.int64), np.empty(0))
+    points = points * np.where(correlation < 0, -1.0, 1.0)
+    spectrum = _hessian_spectra(A, w, points, alpha)
+    gap = np.min(np.abs(spectrum), axis=0, initial=np.inf)
+    size = np.maximum(np.max(np.abs(spectrum), axis=0, initial=0.0), np.abs(alpha))
+    bad = (ends.kind == 1) | (ends.kind == 2)
+    singular_q, singular_lam, _ = _normalise(ends.q[:, bad], ends.lam[bad] * norm)
+    return Census(
+        A=A,
+        weights=w,
+        expected=expected,
+        solutions=q,
+        eigenvalues=lam,
+        isotropic=isotropic,
+        conditioning=pool.conditioning[order],
+        residuals=pool.residual[order],
+        points=points,
+        alpha=alpha,
+        spectrum=spectrum,
+        index=np.sum(spectrum < 0, axis=0),
+        degenerate=gap <= REGULAR * size,
+        nearest_atom=nearest,
+        correlation=np.abs(correlation),
+        singular=Singular(singular_q, singular_lam, ends.kind[bad] == 2),
+        paths=paths,
+        closed=closed,
+    )
+
+
+def _normalise(q: ComplexArray, lam: ComplexArray) -> tuple[ComplexArray, ComplexArray, NDArray[np.bool_]]:
+    """From q*q = 1 to qᵀq = 1 (λ scales as q²) except where qᵀq = 0; the entry of largest modulus is turned to Re ≥ 0."""
+    square = np.einsum("ir,ir->r", q, q)
+    isotropic = np.abs(square) <= 1e-10
+    divisor = np.where(isotropic, 1.0, square)
+    q = q / np.sqrt(divisor)
+    top = np.take_along_axis(q, np.argmax(np.abs(q), axis=0)[None], axis=0)[0] if q.size else np.empty(0)
+    return q * np.where(top.real < 0, -1.0, 1.0), lam / divisor, isotropic
+
+
+class _bar:
+    """A tqdm progress bar, or nothing: entering gives the function that counts finished paths."""
+
+    def __init__(self, total: int, show: bool) -> None:
+        self.total, self.show = total, show
+        self.bar: Any = None
+
+    def __enter__(self) -> Callable[[int], Any]:
+        if not self.show:
+            return lambda count: None
+        from tqdm.auto import tqdm
+
+        self.bar = tqdm(total=self.total, desc="paths", unit="path")
+        update: Callable[[int], Any] = self.bar.update
+        return update
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def census_tensor(T: ArrayLike, *, rng: np.random.Generator, **options: Any) -> Census:
+    """All eigenvectors of a dense symmetric tensor, T q³ = λq, with the Morse indices of −¼ T q⁴ at the real ones.
+
+    The tensor is written as a sum of signed rank-one terms (random unit vectors, least squares, error checked).
+    In the result they stand in for the atoms, so that ``nearest_atom`` and ``correlation`` mean nothing.
+
+    Parameters
+    ----------
+    T : array_like, shape (n, n, n, n)
+        Symmetric under all permutations of its indices.
+    rng : numpy.random.Generator
+    **options
+        As for :func:`census`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If T is not a finite symmetric (n, n, n, n) array, vanishes, or has fewer than n essential dimensions, or if
+        n is too large.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> T = np.zeros((2, 2, 2, 2))
+    >>> T[0, 0, 0, 0], T[1, 1, 1, 1] = 2.0, 1.0
+    >>> c = census_tensor(T, rng=np.random.default_rng(0))
+    >>> c.alpha.round(6)  # e₁, e₂ and twice λ = 2/3, at q² = (1/3, 2/3)
+    array([2.      , 1.      , 0.666667, 0.666667])
+    """
+    T = as_array(T, "T", ndim=4, shape="(n, n, n, n)")
+    rng = as_rng(rng)
+    n = T.shape[0]
+    if T.shape != (n,) * 4:
+        raise ValueError(f"T: expected shape (n, n, n, n), got {T.shape}")
+    if eigenvector_count(n) > as_count(options.get("max_paths", 100_000), "max_paths"):
+        raise ValueError(
+            f"T: n = {n} has (3^{n} - 1)/2 = {eigenvector_count(n)} solutions to follow, more than max_paths"
+        )
+    scale = float(np.max(np.abs(T)))
+    if scale == 0.0:
+        raise ValueError("T: the quartic vanishes identically, so that every point of the sphere is critical")
+    for p in itertools.permutations(range(4)):
+        gap = float(np.max(np.abs(T - T.transpose(p))))
+        if gap > 1e-10 * scale:
+            raise ValueError(f"T: expected a symmetric tensor, got entries that differ by {gap:.1e} when indices swap")
+    flat = T.reshape(n * n, n * n)
+    V, v = _rank_one_terms(flat, n, rng)
+    error = float(np.linalg.norm(_dense(V, v) - flat) / np.linalg.norm(flat))
+    if error > 1e-12:
+        raise ValueError(
+            f"T: its decomposition into rank-one terms has the relative error {error:.1e}; try another rng"
+        )
+    keep = v != 0.0
+    found = census(V[:, keep], v[keep], rng=rng, **options)
+    return Census(**{**found.__dict__, "from_tensor": True})
