@@ -198,10 +198,9 @@ def orthogonal(n: int, *, rng: np.random.Generator) -> Array:
 
 
 def _tighten(A: Array) -> Array:
-    """The nearest tight frame with AAᵀ = (m/n) I: the polar factor, scaled."""
-    n, m = A.shape
+    """The direction of the nearest tight frame: the polar factor."""
     U, _, Vt = np.linalg.svd(A, full_matrices=False)
-    return np.sqrt(m / n) * (U @ Vt)
+    return U @ Vt
 
 
 def _alternate(A: Array, tol: float, max_iterations: int) -> tuple[Array, float]:

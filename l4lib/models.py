@@ -8,10 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from l4lib.frames import random_untf
+from l4lib.frames import random_unit, random_untf
+from l4lib.linear_maps import CirculantMap, as_signal_shape
 from l4lib.validate import Array, as_array, as_count, as_dictionary, as_rng, as_theta
 
-__all__ = ["ODLData", "Patches", "bernoulli_gaussian", "camera", "make_odl", "patches"]
+__all__ = [
+    "CDLData",
+    "ODLData",
+    "Patches",
+    "bernoulli_gaussian",
+    "camera",
+    "ecg",
+    "make_cdl",
+    "make_odl",
+    "patches",
+    "windows",
+]
 
 
 def bernoulli_gaussian(m: int, p: int, theta: float, *, rng: np.random.Generator) -> Array:
@@ -106,6 +118,151 @@ def make_odl(A: ArrayLike | tuple[int, int], p: int, theta: float, *, rng: np.ra
         dictionary = as_dictionary(A)
     X = bernoulli_gaussian(dictionary.shape[1], p, theta, rng=rng)
     return ODLData(A=dictionary, X=X, Y=dictionary @ X, theta=as_theta(theta))
+
+
+@dataclass(frozen=True)
+class CDLData:
+    """A synthetic convolutional problem with its truth: y_i = Σ_k a_k ⊛ x_ik.
+
+    Attributes
+    ----------
+    kernels : ndarray, shape (n, K)
+        The kernels a_k, zero-padded to the length of a sample.
+    X : ndarray, shape (K, n, p)
+        The coefficients: ``X[k, :, i]`` is x_ik.
+    Y : ndarray, shape (n, p)
+        The samples.
+    theta : float
+        The sparsity level of X.
+    shape : tuple of int
+        The shape of a sample: (n,) or (rows, columns).
+    """
+
+    kernels: Array
+    X: Array
+    Y: Array
+    theta: float
+    shape: tuple[int, ...]
+
+
+def make_cdl(
+    kernels: ArrayLike | tuple[int, int],
+    p: int,
+    theta: float,
+    *,
+    n: int | None = None,
+    shape: tuple[int, ...] | None = None,
+    rng: np.random.Generator,
+) -> CDLData:
+    """Convolutional dictionary learning data y_i = Σ_k a_k ⊛ x_ik (circular) with x_ik ~ BG(θ).
+
+    Parameters
+    ----------
+    kernels : array_like of shape (ℓ, K), or a pair (n, K)
+        The kernels as columns, or the size of K uniform random unit kernels to draw.
+    p : int
+        Number of samples.
+    theta : float
+        Sparsity level in (0, 1).
+    n : int, optional
+        Length of a sample, at least ℓ; kernels shorter than n are padded with zeros (one-dimensional signals only).
+    shape : tuple of int, optional
+        Shape of a sample if it is a picture; its sizes multiply to n.
+    rng : numpy.random.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    CDLData
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, a kernel is zero, or n < ℓ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = make_cdl((16, 2), 100, 0.1, rng=np.random.default_rng(0))
+    >>> data.kernels.shape, data.X.shape, data.Y.shape
+    ((16, 2), (2, 16, 100), (16, 100))
+    """
+    p, theta, rng = as_count(p, "p"), as_theta(theta), as_rng(rng)
+    if isinstance(kernels, tuple) and len(kernels) == 2 and all(np.ndim(size) == 0 for size in kernels):
+        short = random_unit(as_count(kernels[0], "n"), as_count(kernels[1], "K"), rng=rng)
+    else:
+        short = as_dictionary(kernels, "kernels")
+    length = short.shape[0] if n is None else as_count(n, "n")
+    if length < short.shape[0]:
+        raise ValueError(f"n: expected at least the kernels' length {short.shape[0]}, got {length}")
+    if length > short.shape[0] and shape is not None:
+        raise ValueError("kernels: expected pictures padded to the full shape, got shorter kernels and a shape")
+    A = np.zeros((length, short.shape[1]))
+    A[: short.shape[0]] = short
+    signal_shape = as_signal_shape(shape, length)
+    K = A.shape[1]
+    X = bernoulli_gaussian(K * length, p, theta, rng=rng)
+    Y = CirculantMap(A, shape=signal_shape).apply(X)
+    return CDLData(kernels=A, X=X.reshape(K, length, p), Y=Y, theta=theta, shape=signal_shape)
+
+
+def windows(recording: ArrayLike, length: int, *, hop: int | None = None) -> Array:
+    """Cut a long recording into windows, one a column.
+
+    A window is treated as periodic by the convolutional model although the recording is not: what a kernel does
+    across a window's two ends is lost, a fraction of about (kernel length)/(window length) of the events.
+
+    Parameters
+    ----------
+    recording : array_like, shape (N,)
+        The recording.
+    length : int
+        Length n of a window.
+    hop : int, optional
+        Samples between the beginnings of windows; by default half a window.
+
+    Returns
+    -------
+    ndarray, shape (n, p)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the recording is shorter than a window, constant, or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> windows(np.arange(6.0), 4, hop=2)
+    array([[0., 2.],
+           [1., 3.],
+           [2., 4.],
+           [3., 5.]])
+    """
+    signal = as_array(recording, "recording", ndim=1, shape="(N,)")
+    length = as_count(length, "length", minimum=2)
+    step = max(1, length // 2) if hop is None else as_count(hop, "hop")
+    if signal.size < length:
+        raise ValueError(f"recording: expected at least one window of {length} samples, got {signal.size}")
+    if np.ptp(signal) == 0.0:
+        raise ValueError(f"recording: expected a signal that varies, got the constant {signal[0]}")
+    return np.lib.stride_tricks.sliding_window_view(signal, length)[::step].T.copy()
+
+
+def ecg() -> Array:
+    """The electrocardiogram that ships in PyWavelets (an MIT-BIH excerpt, 1024 samples at 360 Hz), in its own units.
+
+    Raises
+    ------
+    ImportError
+        If PyWavelets is missing; the message names the extra that brings it.
+
+    Examples
+    --------
+    >>> ecg().shape
+    (1024,)
+    """
+    return np.asarray(_pywt_data().ecg(), dtype=np.float64)
 
 
 def camera() -> Array:

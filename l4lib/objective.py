@@ -4,7 +4,7 @@ All three objectives of the book are of this form and differ in B and c alone:
 
 * :func:`phi_T`, the population objective −¼‖Aᵀq‖₄⁴ (B = A, c = ¼),
 * :func:`phi_DL`, the data objective −(c/p)‖Yᵀq‖₄⁴ (B = Y), and
-* its convolutional twin, whose B is applied by FFT.
+* :func:`phi_CDL`, its convolutional twin, whose B = P[C_{y_1} … C_{y_p}] is applied by FFT.
 
 With z = Bᵀq and S = Σ z_i⁴, the chapter *Calculus on the sphere* derives
 
@@ -20,11 +20,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from l4lib.linear_maps import LinearMap, MatrixMap
+from l4lib.linear_maps import CirculantMap, LinearMap, MatrixMap
+from l4lib.precondition import circular_whitening
 from l4lib.sphere import inner, tangent, tangent_basis
 from l4lib.validate import Array, as_count, as_data, as_dictionary, as_points, as_positive, as_theta
 
-__all__ = ["Quartic", "data_constant", "phi_DL", "phi_T"]
+__all__ = ["Quartic", "data_constant", "phi_CDL", "phi_DL", "phi_T"]
 
 _TILE_ELEMENTS = 1 << 17
 """Entries of the (samples × points) intermediate a tile may have: 1 MiB of float64, which stays in a core's cache."""
@@ -254,3 +255,46 @@ def phi_DL(Y: ArrayLike, theta: float) -> Quartic:
     """
     data = as_data(Y)
     return Quartic(data, data_constant(theta) / data.shape[1])
+
+
+def phi_CDL(
+    Y: ArrayLike,
+    theta: float,
+    n_kernels: int,
+    *,
+    floor: float | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> Quartic:
+    """The convolutional objective φ_CDL(q) = −(c/(np)) Σ_i ‖C_{y_i}ᵀPq‖₄⁴ with c = 1/(12θ(1−θ)).
+
+    P is the preconditioner of :func:`l4lib.precondition.circular_whitening` with scale Kθ.
+
+    Parameters
+    ----------
+    Y : array_like, shape (n, p)
+        The samples, one a column.
+    theta : float
+        Sparsity level in (0, 1).
+    n_kernels : int
+        The number K of kernels, which scales P.
+    floor : float, optional
+        See :func:`l4lib.precondition.circular_whitening`.
+    shape : tuple of int, optional
+        Shape of a sample if it is a picture.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data have a spectral zero and no floor is given, or an argument is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> phi = phi_CDL(np.random.default_rng(0).standard_normal((8, 10)), 0.1, 2)
+    >>> phi.n, phi.B.shape
+    (8, (8, 80))
+    """
+    data = as_data(Y)
+    c, K = data_constant(theta), as_count(n_kernels, "n_kernels")
+    P = circular_whitening(data, scale=K * as_theta(theta), floor=floor, shape=shape)
+    return Quartic(CirculantMap(P.apply(data), shape=shape), c / data.size)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import l4lib
+from l4lib.metrics import match_kernels, unique_kernels
 
 
 @given(st.integers(2, 8), st.integers(1, 8), st.integers(0, 2**32 - 1))
@@ -52,3 +53,25 @@ def test_unique_lines_counts_lines(n, m, seed):
     lines, label = l4lib.unique_lines(A[:, copies] * rng.choice([-1.0, 1.0], copies.size))
     assert lines.shape == A.shape
     assert np.array_equal(np.abs(lines[:, label]), A[:, copies])
+
+
+@pytest.mark.parametrize("shape", [(12,), (3, 4)])
+def test_kernels_match_modulo_shift_sign_and_order(shape):
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((12, 3))
+    moved = np.stack(
+        [np.roll(a.reshape(shape), rng.integers(0, 5, len(shape)), range(len(shape))).ravel() for a in A.T], axis=1
+    )
+    match = match_kernels(-moved[:, [1, 2, 0]], A, shape=shape)
+    assert match.max_error < 1e-12 and list(match.index) == [2, 0, 1] and np.all(match.sign == -1)
+    for k in range(3):
+        estimate = match.sign[k] * -moved[:, [1, 2, 0]][:, match.index[k]].reshape(shape)
+        shift = np.unravel_index(match.shift[k], shape)
+        assert np.allclose(np.roll(estimate, shift, range(len(shape))).ravel(), A[:, k])
+
+
+def test_unique_kernels_counts_orbits():
+    A = np.random.default_rng(1).standard_normal((10, 2))
+    Q = np.column_stack([np.roll(A[:, k], j) * s for k in (0, 1) for j in range(10) for s in (1, -1)])
+    kernels, label = unique_kernels(Q)
+    assert kernels.shape[1] == 2 and np.array_equal(np.bincount(label), [20, 20])

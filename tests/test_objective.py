@@ -5,6 +5,7 @@ import pytest
 
 import l4lib
 from l4lib import sphere
+from l4lib.objective import phi_CDL
 from l4lib.linear_maps import LinearMap
 
 RNG = np.random.default_rng(5)
@@ -13,6 +14,7 @@ Y = l4lib.make_odl(A, 300, 0.2, rng=RNG).Y
 OBJECTIVES = {
     "phi_T": l4lib.phi_T(A),
     "phi_DL": l4lib.phi_DL(Y, 0.2),
+    "phi_CDL": phi_CDL(RNG.standard_normal((6, 40)) ** 3, 0.2, 2),
     "untidy": l4lib.Quartic(RNG.standard_normal((6, 4)), 2.5),
 }
 
@@ -71,6 +73,17 @@ def test_value_is_the_definition_with_the_books_constants():
     q = sphere.random_points(6, rng=np.random.default_rng(6))
     assert l4lib.phi_T(A).value(q) == pytest.approx(-np.sum((A.T @ q) ** 4) / 4)
     assert l4lib.phi_DL(Y, 0.2).value(q) == pytest.approx(-np.sum((Y.T @ q) ** 4) / (12 * 0.2 * 0.8 * 300))
+
+
+def test_convolutional_value_is_the_definition():
+    """−(c/(np)) Σ_i ‖C_{y_i}ᵀ P q‖₄⁴ with dense circulant matrices and P from their second moment."""
+    samples, theta, K, n, p = RNG.standard_normal((6, 5)), 0.3, 2, 6, 5
+    circulants = [np.column_stack([np.roll(y, j) for j in range(n)]) for y in samples.T]
+    values, vectors = np.linalg.eigh(sum(C @ C.T for C in circulants) / (theta * n * K * p))
+    P = (vectors / np.sqrt(values)) @ vectors.T
+    q = sphere.random_points(n, rng=np.random.default_rng(1))
+    expected = -sum(np.sum((C.T @ P @ q) ** 4) for C in circulants) / (12 * theta * (1 - theta) * n * p)
+    assert phi_CDL(samples, theta, K).value(q) == pytest.approx(expected)
 
 
 def test_riemannian_gradient_is_the_books_formula():
