@@ -357,10 +357,10 @@ def icosahedron() -> Array:
 
 
 def paley(prime: int) -> Array:
-    r"""The Paley equiangular tight frame: m = prime + 1 atoms in n = m/2 dimensions, K = 2, μ = 1/√prime (Welch's bound).
+    r"""The Paley equiangular tight frame: m = prime + 1 atoms in n = m/2 dimensions, K = 2, μ = 1/√prime.
 
     The Gram matrix is I + C/√prime, where C is the symmetric conference matrix that the quadratic residues modulo a
-    prime ≡ 1 (mod 4) define; prime = 5 is the icosahedron.
+    prime ≡ 1 (mod 4) define; its coherence is the Welch bound; prime = 5 is the icosahedron.
 
     Parameters
     ----------

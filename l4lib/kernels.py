@@ -140,7 +140,7 @@ class ShiftSubspace:
         self.n, p = data.shape
         self._lags = _Lags(as_signal_shape(shape, self.n))
         K = as_count(n_kernels, "n_kernels")
-        if K >= self._lags.count:
+        if self._lags.count <= K:
             raise ValueError(f"n_kernels: expected fewer than the {self._lags.count} lags of length {self.n}, got {K}")
         blocks = np.zeros((self._lags.multiplicity.size, self._lags.count, self._lags.count), dtype=complex)
         step = max(1, (1 << 23) // (self.n * self._lags.count))
@@ -148,7 +148,7 @@ class ShiftSubspace:
             lifted = self._lags.lift(data[:, start : start + step])
             blocks += lifted @ lifted.conj().transpose(0, 2, 1)
         blocks /= p
-        # White Gaussian data would leave a multiple of the identity, which moves no eigenvector, and this rank-one term.
+        # White Gaussian data leave a multiple of the identity, which moves no eigenvector, and this rank-one term.
         blocks[0, 0, 0] -= (np.mean(data * data) * self.n) ** 2
         self.spectra, vectors = np.linalg.eigh(blocks)
         self.bases = np.ascontiguousarray(vectors[:, :, -K:])

@@ -1,4 +1,4 @@
-r"""Comparison of dictionaries, kernels and points modulo what the problem cannot see: sign, order and circular shift."""
+r"""Comparison of dictionaries, kernels and points modulo what the problem cannot see: sign, order and shift."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ class Quartic:
         if self.n == 1:
             raise ValueError("q: expected a point in dimension n >= 2, where there are tangent directions, got n = 1")
         basis = tangent_basis(point)
-        return np.linalg.eigvalsh(basis.T @ self.hessian(point) @ basis)
+        return np.asarray(np.linalg.eigvalsh(basis.T @ self.hessian(point) @ basis), dtype=np.float64)
 
 
 def phi_T(A: ArrayLike) -> Quartic:

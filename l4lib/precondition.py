@@ -181,7 +181,8 @@ def circular_whitening(
 ) -> CircularWhitening:
     r"""The circulant preconditioner P = √scale · ((1/(np)) Σ_i C_{y_i}C_{y_i}ᵀ)^{−1/2}, a filter.
 
-    With ``scale`` = Kθ it is the book's :math:`P = \bigl(\frac{1}{\theta nKp}\sum_i C_{y_i}C_{y_i}^\top\bigr)^{-1/2}`.
+    With ``scale`` = Kθ it is the book's
+    :math:`P = \bigl(\frac{1}{\theta nKp}\sum_i C_{y_i}C_{y_i}^\top\bigr)^{-1/2}`.
     In the Fourier basis the matrix is diagonal with the mean power spectrum :math:`\sum_i|\hat y_i|^2/(np)` of the data.
 
     Parameters
@@ -223,7 +224,7 @@ def circular_whitening(
     ((5,), 0, True)
     """
     data = as_data(Y)
-    n, p = data.shape
+    n = data.shape[0]
     signal_shape = as_signal_shape(shape, n)
     scale = as_positive(scale, "scale")
     power = np.mean(np.abs(spectrum(data, signal_shape)) ** 2, axis=0) / n

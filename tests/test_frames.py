@@ -33,7 +33,7 @@ def test_construction_has_its_overcompleteness_and_coherence(name):
     A, K, mu = CONSTRUCTIONS[name]
     report = frames.frame_report(A)
     assert report.is_untf(1e-12)
-    assert report.K == pytest.approx(K)
+    assert pytest.approx(K) == report.K
     assert report.coherence == pytest.approx(mu, abs=1e-12)
 
 

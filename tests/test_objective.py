@@ -5,8 +5,8 @@ import pytest
 
 import l4lib
 from l4lib import sphere
-from l4lib.objective import phi_CDL
 from l4lib.linear_maps import LinearMap
+from l4lib.objective import phi_CDL
 
 RNG = np.random.default_rng(5)
 A = l4lib.random_untf(6, 9, rng=RNG)

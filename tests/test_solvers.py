@@ -98,7 +98,7 @@ def test_trust_region_leaves_a_saddle_at_once():
 
 
 def test_exact_model_solution_is_optimal():
-    """Against dense sampling of the trust region, hard case included (gradient orthogonal to the lowest eigenvector)."""
+    """Against dense sampling of the region, hard case included (gradient orthogonal to the lowest eigenvector)."""
     from l4lib.solvers import _Spectrum
 
     rng = np.random.default_rng(9)

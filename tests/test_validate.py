@@ -86,7 +86,7 @@ BAD = {
         ValueError,
         r"dimension 4, got shape \(3, 3\)",
     ),
-    "no frames": (lambda: frames.direct_sum(), ValueError, "at least one dictionary"),
+    "no frames": (frames.direct_sum, ValueError, "at least one dictionary"),
     "hadamard 12": (lambda: frames.identity_hadamard(12), ValueError, "power of two"),
     "paley 7": (lambda: frames.paley(7), ValueError, "remainder 1 modulo 4"),
     "paley 21": (lambda: frames.paley(21), ValueError, "prime"),
