@@ -183,7 +183,8 @@ def circular_whitening(
 
     With ``scale`` = Kθ it is the book's
     :math:`P = \bigl(\frac{1}{\theta nKp}\sum_i C_{y_i}C_{y_i}^\top\bigr)^{-1/2}`.
-    In the Fourier basis the matrix is diagonal with the mean power spectrum :math:`\sum_i|\hat y_i|^2/(np)` of the data.
+    In the Fourier basis the matrix is diagonal with the mean power spectrum
+    :math:`\sum_i|\hat y_i|^2/(np)` of the data.
 
     Parameters
     ----------
