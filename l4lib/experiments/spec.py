@@ -136,8 +136,21 @@ def _source(module: str) -> Path | None:
 
 
 @cache
+def _code(path: Path) -> str:
+    """The source without docstrings, comment lines and blank lines: what can change a result."""
+    source = path.read_text(encoding="utf-8")
+    words: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            words.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = source.splitlines()
+    kept = [line.rstrip() for number, line in enumerate(lines, 1) if number not in words]
+    return "\n".join(line for line in kept if line and not line.lstrip().startswith("#"))
+
+
+@cache
 def code_hash(module: str) -> str:
-    """A hash of the source of a module and of every l4lib module it imports, directly or not.
+    """A hash of the code of a module and of every l4lib module it imports, directly or not, words left out.
 
     Package ``__init__`` files only collect names and are left out.
 
@@ -157,5 +170,5 @@ def code_hash(module: str) -> str:
         todo.extend(_imports(path))
     digest = hashlib.sha256()
     for name in sorted(seen):
-        digest.update(name.encode() + b"\0" + seen[name].read_bytes())
+        digest.update(f"{name}\0{_code(seen[name])}".encode())
     return digest.hexdigest()[:16]
