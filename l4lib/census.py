@@ -46,7 +46,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from l4lib.frames import orthogonal
-from l4lib.homotopy import distinct, eigenvector_count, newton, on_continuum, track
+from l4lib.homotopy import S_END, distinct, eigenvector_count, newton, on_continuum, track
 from l4lib.metrics import nearest_atom, unique_lines
 from l4lib.sphere import random_points, tangent_basis
 from l4lib.validate import Array, as_array, as_count, as_dictionary, as_rng, as_tolerance
@@ -400,19 +400,26 @@ class _Ends:
     kind: NDArray[np.int64]  # 0 regular, 1 singular, 2 continuum, 3 failed
 
 
-def _finish(A: Array, weights: Array, q: ComplexArray, arrived: NDArray[np.bool_], rng: np.random.Generator) -> _Ends:
+def _finish(A: Array, weights: Array, q: ComplexArray, s: Array, rng: np.random.Generator) -> _Ends:
     """Newton's method at the ends of the paths, and what kind of end each is (the tensor has Frobenius norm 1)."""
-    end, lam, residual, conditioning = newton(A, weights, q)
-    drift = 1.0 - np.abs(np.einsum("ir,ir->r", q.conj(), end))
-    kind = np.where(arrived & (residual <= RESIDUAL) & (conditioning >= REGULAR) & (drift <= 1e-6), 0, 3)
+    end, lam, residual, conditioning, step = newton(A, weights, q)
+    converged = (residual <= RESIDUAL) & (conditioning >= REGULAR) & (step <= 1e-2 * conditioning)
+    kind = np.where((s >= S_END) & converged & _near(q, end, 1e-6), 0, 3)
     odd = np.flatnonzero(kind)
     if odd.size:
-        x, mu, left, condition = newton(A, weights, q[:, odd], rcond=1e-8, iterations=60)
+        x, mu, left, condition, _ = newton(A, weights, q[:, odd], rcond=1e-8, iterations=25)
         end[:, odd], lam[odd], residual[odd], conditioning[odd] = x, mu, left, condition
-        settled = odd[(left <= 1e-10) & (condition < 1e-3)]
+        degenerate = (s[odd] >= 0.999) & (left <= 1e-10) & (condition < 1e-3) & _near(q[:, odd], x, 1e-2)
+        settled = odd[degenerate]
         if settled.size:
             kind[settled] = np.where(on_continuum(A, weights, end[:, settled], rng=rng), 2, 1)
     return _Ends(end, lam, residual, conditioning, kind)
+
+
+def _near(q: ComplexArray, r: ComplexArray, tol: float) -> NDArray[np.bool_]:
+    """Whether unit vectors span nearly the same complex line."""
+    out: NDArray[np.bool_] = 1.0 - np.abs(np.einsum("ir,ir->r", q.conj(), r)) <= tol
+    return out
 
 
 def _repeated(ends: _Ends) -> NDArray[np.bool_]:
@@ -533,14 +540,14 @@ def census(
             gamma = complex(np.exp(2j * np.pi * rng.random()))
             W = U.T @ V
             tracks = track(W, v, gamma, tol=tol, workers=workers, tick=tick)
-            ends = _finish(A, w / norm, U @ tracks.q, tracks.arrived, rng)
+            ends = _finish(A, w / norm, U @ tracks.q, tracks.s, rng)
             for finer in (1e-2 * tol, 1e-4 * tol):
                 bad = np.flatnonzero((ends.kind == 3) | _repeated(ends))
                 if bad.size == 0:
                     break
                 retracked += bad.size
                 again = track(W, v, gamma, bad + 1, tol=finer, workers=workers)
-                new = _finish(A, w / norm, U @ again.q, again.arrived, rng)
+                new = _finish(A, w / norm, U @ again.q, again.s, rng)
                 ends.q[:, bad], ends.lam[bad], ends.residual[bad] = new.q, new.lam, new.residual
                 ends.conditioning[bad], ends.kind[bad] = new.conditioning, new.kind
             keep = ends.kind == 0

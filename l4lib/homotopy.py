@@ -39,6 +39,7 @@ S. Timme, Mixed precision path tracking for polynomial homotopy continuation, Ad
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -168,6 +169,18 @@ class _Pencil:
         self.pairs = _pairs(self.B)
 
 
+def _inverses(J: ComplexArray) -> ComplexArray:
+    """Inverses of a batch; NaN for an exactly singular matrix."""
+    try:
+        out: ComplexArray = np.linalg.inv(J)
+    except np.linalg.LinAlgError:
+        out = np.full_like(J, np.nan)
+        for k in range(J.shape[0]):
+            with contextlib.suppress(np.linalg.LinAlgError):
+                out[k] = np.linalg.inv(J[k])
+    return out
+
+
 def _solve(inverse: ComplexArray, rhs: ComplexArray) -> ComplexArray:
     out: ComplexArray = np.matmul(inverse, np.ascontiguousarray(rhs.T)[:, :, None])[:, :, 0].T
     return out
@@ -263,7 +276,7 @@ def _track_chunk(
         d = pencil.d0 + at * pencil.d1
         zeta = _apply(pencil.Bt, q)
         slope = d * (zeta * zeta)
-        inverse = np.linalg.inv(_jacobian(pencil.pairs, q, lam, 3.0 * slope))[:, :, :n]
+        inverse = _inverses(_jacobian(pencil.pairs, q, lam, 3.0 * slope))[:, :, :n]
         first = _solve(inverse, _apply(pencil.B, slope * zeta) - lam * q)
         q, lam = q - first[:n], lam - first[n]
         zeta = _apply(pencil.Bt, q)
@@ -282,7 +295,7 @@ def _track_chunk(
         h = np.where(accepted, np.minimum(reach, S_END - s), 0.5 * h)
         Q, L = newQ, newL
 
-        done = np.flatnonzero((s >= S_END) | (~accepted & (h < MIN_STEP)) | (steps >= MAX_STEPS))
+        done = np.flatnonzero(~(h >= MIN_STEP) | (steps >= MAX_STEPS))  # at the end h is 0; a NaN ends a path, too
         if done.size == 0:
             continue
         path = slot[done]
@@ -353,7 +366,9 @@ def track(
     results: list[Tracks]
 
     def run(piece: NDArray[np.int64]) -> Tracks:
-        return _track_chunk(pencil, piece, order=order, tol=tol, tile=tile, tick=tick)
+        # Near a degenerate end inverses overflow; the infinities and NaN that follow reject the step.
+        with np.errstate(all="ignore"):
+            return _track_chunk(pencil, piece, order=order, tol=tol, tile=tile, tick=tick)
 
     if workers > 1 and len(pieces) > 1:
         with ThreadPoolExecutor(workers) as pool:
@@ -370,7 +385,7 @@ def track(
 
 def newton(
     A: Array, weights: Array, q: ComplexArray, *, rcond: float = 0.0, iterations: int = 8, elements: int = 1 << 18
-) -> tuple[ComplexArray, ComplexArray, Array, Array]:
+) -> tuple[ComplexArray, ComplexArray, Array, Array, Array]:
     """Newton's method for F(q) = λq from each column of q, each iterate in its own chart.
 
     Parameters
@@ -397,11 +412,13 @@ def newton(
         ‖F(q) − λq‖.
     conditioning : ndarray, shape (r,)
         Smallest over largest singular value of the Jacobian; 0 where the eigenvector is degenerate.
+    step : ndarray, shape (r,)
+        Length of the last step; well below ``conditioning`` where the convergence was quadratic.
 
     Examples
     --------
     >>> import numpy as np
-    >>> q, lam, residual, conditioning = newton(np.eye(2), np.ones(2), np.array([[1.0], [0.9]]))
+    >>> q, lam, residual, conditioning, step = newton(np.eye(2), np.ones(2), np.array([[1.0], [0.9]]))
     >>> q.real.round(6).ravel(), lam.real.round(6), residual < 1e-15, conditioning > 0.1
     (array([0.707107, 0.707107]), array([0.5]), array([ True]), array([ True]))
     """
@@ -409,7 +426,7 @@ def newton(
     r = q.shape[1]
     At, pairs, w = np.ascontiguousarray(A.T), _pairs(A), weights[:, None]
     q = np.array(q, dtype=np.complex128)
-    lam, residual, conditioning = np.empty(r, dtype=np.complex128), np.empty(r), np.empty(r)
+    lam, residual, conditioning, last = np.empty(r, dtype=np.complex128), np.empty(r), np.empty(r), np.empty(r)
 
     def linearise(x: ComplexArray) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
         zeta = _apply(At, x)
@@ -427,14 +444,16 @@ def newton(
             rhs = np.zeros((J.shape[0], n + 1, 1), dtype=np.complex128)
             rhs[:, :n, 0] = defect.T
             step = _least_squares(J, rhs, rcond)[:, :n, 0].T
+            step = np.where(np.isfinite(step), step, 0.0)
             x = x - step
             x /= _norm(x)
-            if np.max(_norm(step)) < 1e-15:
+            last[part] = _norm(step)
+            if np.max(last[part]) < 1e-15:
                 break
         mu, defect, J = linearise(x)
         sigma = np.linalg.svd(J, compute_uv=False)
         q[:, part], lam[part], residual[part], conditioning[part] = x, mu, _norm(defect), sigma[:, -1] / sigma[:, 0]
-    return q, lam, residual, conditioning
+    return q, lam, residual, conditioning, last
 
 
 def _least_squares(J: ComplexArray, rhs: ComplexArray, rcond: float) -> ComplexArray:
@@ -451,8 +470,9 @@ def _least_squares(J: ComplexArray, rhs: ComplexArray, rcond: float) -> ComplexA
 def on_continuum(A: Array, weights: Array, q: ComplexArray, *, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Whether degenerate eigenvectors seem to lie on a continuum of eigenvectors (a numerical local-dimension test).
 
-    Each point is moved by 0.05 along random vectors of the kernel of its Jacobian and corrected by Gauss–Newton, which
-    returns to an isolated eigenvector but ends on another point of a continuum.
+    A continuum through q meets the hyperplane d*x = 1/10, parallel to q, for a random d in the kernel of the Jacobian;
+    an isolated eigenvector has no other near it.
+    Gauss–Newton on the equation with this hyperplane added tells which.
 
     Parameters
     ----------
@@ -474,20 +494,38 @@ def on_continuum(A: Array, weights: Array, q: ComplexArray, *, rng: np.random.Ge
     >>> on_continuum(A, np.ones(3), np.array([[0.6], [0.8]]), rng=np.random.default_rng(0))
     array([ True])
     """
-    n = A.shape[0]
+    n, r = q.shape
     q = np.array(q, dtype=np.complex128)
-    far = np.zeros(q.shape[1], dtype=bool)
-    zeta = _apply(np.ascontiguousarray(A.T), q)
-    slope = weights[:, None] * (zeta * zeta)
+    At, pairs, w = np.ascontiguousarray(A.T), _pairs(A), weights[:, None]
+    far = np.zeros(r, dtype=bool)
+    zeta = _apply(At, q)
+    slope = w * (zeta * zeta)
     lam = np.einsum("ir,ir->r", q.conj(), _apply(A, slope * zeta))
-    _, sigma, Vh = np.linalg.svd(_jacobian(_pairs(A), q, lam, 3.0 * slope))
+    _, sigma, Vh = np.linalg.svd(_jacobian(pairs, q, lam, 3.0 * slope))
     for _ in range(3):
-        mix = np.where(sigma <= 1e-5 * sigma[:, :1], rng.standard_normal(sigma.shape), 0.0)
-        direction = np.einsum("rk,rki->ir", mix, Vh.conj())[:n]
-        moved = q + 0.05 * direction / np.maximum(_norm(direction), 1e-300)
-        moved, _, residual, _ = newton(A, weights, moved, rcond=1e-8, iterations=40)
-        overlap = np.abs(np.einsum("ir,ir->r", q.conj(), moved))
-        far |= (residual <= 1e-12) & (overlap < np.cos(0.01))
+        mix = np.where(sigma <= np.maximum(1e-5 * sigma[:, :1], sigma[:, -1:]), rng.standard_normal(sigma.shape), 0.0)
+        d = np.einsum("rk,rki->ir", mix, Vh.conj())[:n]
+        d = d - q * np.einsum("ir,ir->r", q.conj(), d)
+        d /= np.maximum(_norm(d), 1e-300)
+        x, mu = q + 0.1 * d, lam.copy()
+        for iteration in range(31):
+            zeta = _apply(At, x)
+            slope = w * (zeta * zeta)
+            equations = np.zeros((r, n + 2, 1), dtype=np.complex128)
+            equations[:, :n, 0] = (_apply(A, slope * zeta) - mu * x).T
+            equations[:, n, 0] = np.einsum("ir,ir->r", q.conj(), x) - 1.0
+            equations[:, n + 1, 0] = np.einsum("ir,ir->r", d.conj(), x) - 0.1
+            if iteration == 30:
+                break
+            J = np.zeros((r, n + 2, n + 1), dtype=np.complex128)
+            J[:, : n + 1] = _jacobian(pairs, x, mu, 3.0 * slope)
+            J[:, n, :n] = q.conj().T
+            J[:, n + 1, :n] = d.conj().T
+            step = (np.linalg.pinv(J, rcond=1e-10) @ equations)[:, :, 0].T
+            x, mu = x - step[:n], mu - step[n]
+            if np.max(np.abs(step)) < 1e-14:
+                break
+        far |= np.linalg.norm(equations[:, :, 0], axis=1) <= 1e-12
     return far
 
 
