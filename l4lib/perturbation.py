@@ -1,0 +1,826 @@
+r"""From population to samples: the sampling error Δ of the data objective, its size, and what it cannot break.
+
+For data Y = AX with X ~ BG(θ) and c = 1/(12θ(1−θ)) the symmetric quartic form
+
+.. math:: \Delta(q) = \frac cp\sum_k (y_k^\top q)^4 - \mathbb{E}\,\frac cp\sum_k (y_k^\top q)^4
+          = \mathbb{E}\,\varphi_{DL}(q) - \varphi_{DL}(q)
+
+has one decisive number, its injective norm ε = max |Δ(q)| over the sphere: values of the two landscapes differ by at
+most ε, Riemannian gradients by 4ε, Hessians by 16ε (claim ``perturbation``).
+This module evaluates Δ, brackets ε, and computes the explicit bounds of the chapter *From population to samples*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq, minimize_scalar
+
+from l4lib.frames import frame_report
+from l4lib.objective import data_constant, phi_T
+from l4lib.sphere import inner, project, random_points, tangent, tangent_basis
+from l4lib.validate import (
+    Array,
+    as_array,
+    as_count,
+    as_data,
+    as_dictionary,
+    as_points,
+    as_positive,
+    as_rng,
+    as_theta,
+    as_tolerance,
+)
+
+__all__ = [
+    "CriticalPersistence",
+    "InjectiveNorm",
+    "PerturbationBudget",
+    "SampleSize",
+    "SupportMoments",
+    "SymmetricQuartic",
+    "expected_phi_DL",
+    "injective_norm",
+    "mean_square_perturbation",
+    "persistence",
+    "perturbation",
+    "perturbation_budget",
+    "sample_size_bound",
+    "standard_error",
+    "support_moments",
+]
+
+_LARGEST_N = 96
+_NET_RATE = 2.21  # log of the net's growth per dimension, at least log(1 + 1/sin(1/8))
+_TILE_ELEMENTS = 1 << 20
+
+
+# Moments of one direction
+
+
+@dataclass(frozen=True)
+class SupportMoments:
+    """Moments of the random variance s = Σ b_i ζ_i², b_i ~ Bernoulli(θ), of ζᵀx given its support.
+
+    Attributes
+    ----------
+    first, second, fourth : ndarray, scalar or shape (r,)
+        E s, E s² and E s⁴; then E(ζᵀx)² = E s, E(ζᵀx)⁴ = 3 E s², E(ζᵀx)⁸ = 105 E s⁴.
+    """
+
+    first: Array
+    second: Array
+    fourth: Array
+
+
+def support_moments(zeta: ArrayLike, theta: float) -> SupportMoments:
+    """E s, E s², E s⁴ for s = Σ b_i ζ_i², from the power sums P_k = Σ ζ_i^{2k}.
+
+    Parameters
+    ----------
+    zeta : array_like, shape (m,) or (m, r)
+        Correlations ζ = Aᵀq.
+    theta : float
+        Sparsity level in (0, 1).
+
+    Returns
+    -------
+    SupportMoments
+
+    Raises
+    ------
+    TypeError, ValueError
+        If zeta is not finite or θ lies outside (0, 1).
+
+    References
+    ----------
+    Equation ``eq-s-moments``, claims ``bg-fourth-moment`` and ``mc-standard-error``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> moments = support_moments(np.array([1.0]), 0.25)
+    >>> float(moments.second), float(moments.fourth)
+    (0.25, 0.25)
+    """
+    zeta, theta = as_array(zeta, "zeta", ndim=(1, 2), shape="(m,) or (m, r)"), as_theta(theta)
+    w = zeta * zeta
+    w2 = w * w
+    P1, P2, P3, P4 = (power.sum(axis=0) for power in (w, w2, w2 * w, w2 * w2))
+    variance = theta * (1.0 - theta)
+    second = theta * theta * P1 * P1 + variance * P2
+    fourth = (
+        theta * theta * P1 * P1 * (theta * theta * P1 * P1 + 6.0 * variance * P2)
+        + 3.0 * variance * variance * P2 * P2
+        + 4.0 * theta * variance * (1.0 - 2.0 * theta) * P1 * P3
+        + variance * (1.0 - 6.0 * variance) * P4
+    )
+    return SupportMoments(first=theta * P1, second=second, fourth=fourth)
+
+
+def expected_phi_DL(A: ArrayLike, theta: float, Q: ArrayLike) -> Array:
+    """E φ_DL(q) = φ_T(q) − θ/(4(1−θ)) (qᵀAAᵀq)², for any dictionary A and any q (unit or not).
+
+    For a tight frame with AAᵀ = K I the second term is the constant −θK²/(4(1−θ)) on the sphere.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a dictionary, θ lies outside (0, 1), or Q does not have n rows.
+
+    References
+    ----------
+    Equation ``eq-nontight``, claims ``expectation-identity`` and ``nontight-bias``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(expected_phi_DL(np.eye(2), 0.5, np.array([1.0, 0.0])))
+    -0.5
+    """
+    A, theta = as_dictionary(A), as_theta(theta)
+    Q = as_points(Q, A.shape[0])
+    zeta = A.T @ Q
+    norm2 = np.sum(zeta * zeta, axis=0)
+    mean: Array = phi_T(A).value(Q) - theta / (4.0 * (1.0 - theta)) * norm2 * norm2
+    return mean
+
+
+def standard_error(A: ArrayLike, theta: float, p: int, Q: ArrayLike) -> Array:
+    """The exact standard deviation of φ_DL(q) over samples of size p: √[(105 E s⁴ − 9 (E s²)²)/(144 θ²(1−θ)² p)].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a dictionary, θ lies outside (0, 1), p < 1, or Q does not have n rows.
+
+    References
+    ----------
+    Equation ``eq-mc-variance``, claim ``mc-standard-error``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(float(standard_error(np.eye(3), 0.5, 10_000, np.array([1.0, 0.0, 0.0]))), 4)
+    0.0236
+    """
+    A, theta, p = as_dictionary(A), as_theta(theta), as_count(p, "p")
+    s = support_moments(A.T @ as_points(Q, A.shape[0]), theta)
+    return data_constant(theta) * np.sqrt((105.0 * s.fourth - 9.0 * s.second * s.second) / p)
+
+
+# The form Δ
+
+
+def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    """Index pairs i <= j and the weights (1 on the diagonal, √2 off it) that make svec an isometry."""
+    i, j = np.triu_indices(n)
+    return i, j, np.where(i == j, 1.0, np.sqrt(2.0))
+
+
+def _svec(Q: Array) -> Array:
+    """svec(qqᵀ) for each column: shape (n, r) to (n(n+1)/2, r)."""
+    i, j, weight = _pairs(Q.shape[0])
+    return Q[i] * Q[j] * weight[:, None]
+
+
+def _smat(V: Array, n: int) -> Array:
+    """Symmetric matrices from their svec columns: shape (n(n+1)/2, r) to (n, n, r)."""
+    i, j, weight = _pairs(n)
+    W = np.zeros((n, n, V.shape[1]))
+    W[i, j] = W[j, i] = V / weight[:, None]
+    return W
+
+
+def _rank_one_sum(B: Array, weight: float) -> Array:
+    """The pair matrix of weight · Σ_k b_k^{⊗4}, accumulated over tiles of columns."""
+    n, N = B.shape
+    d = n * (n + 1) // 2
+    width = max(1, _TILE_ELEMENTS // d)
+    D = np.zeros((d, d))
+    for start in range(0, N, width):
+        V = _svec(B[:, start : start + width])
+        D += V @ V.T
+    D *= weight
+    return D
+
+
+def _isotropic(M: Array) -> Array:
+    """The pair matrix of the symmetric tensor of (qᵀMq)²: W ↦ (⟨M, W⟩ M + 2 MWM)/3 on symmetric matrices."""
+    i, j, weight = _pairs(M.shape[0])
+    v: Array = weight * M[i, j]
+    twice_kron = M[np.ix_(i, i)] * M[np.ix_(j, j)] + M[np.ix_(i, j)] * M[np.ix_(j, i)]
+    D: Array = (np.outer(v, v) + np.outer(weight, weight) * twice_kron) / 3.0
+    return D
+
+
+@dataclass(frozen=True)
+class SymmetricQuartic:
+    """A symmetric quartic form Δ(q) = vᵀDv, v = svec(qqᵀ), with D the unfolding of its tensor on symmetric pairs.
+
+    Attributes
+    ----------
+    n : int
+        Dimension.
+    D : ndarray, shape (n(n+1)/2, n(n+1)/2)
+        The symmetric matrix of the tensor in the orthonormal basis e_i e_iᵀ, (e_i e_jᵀ + e_j e_iᵀ)/√2 of the symmetric
+        matrices, pairs i <= j in the order of ``numpy.triu_indices``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> form = SymmetricQuartic.from_dictionary(np.eye(2))
+    >>> float(form.value(np.array([1.0, 0.0]))), round(float(form.frobenius) ** 2, 12)
+    (1.0, 2.0)
+    """
+
+    n: int
+    D: Array
+
+    @classmethod
+    def from_dictionary(cls, B: ArrayLike, *, weight: float = 1.0) -> SymmetricQuartic:
+        """The form weight · Σ_k (b_kᵀq)⁴ of the columns of B, shape (n, N).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If B is not a finite matrix.
+        """
+        B = as_array(B, "B", ndim=2, shape="(n, N)")
+        return cls(n=B.shape[0], D=_rank_one_sum(B, float(weight)))
+
+    @property
+    def frobenius(self) -> float:
+        """The Frobenius norm of the tensor, an upper bound of its injective norm."""
+        return float(np.linalg.norm(self.D))
+
+    def value(self, Q: ArrayLike) -> Array:
+        """Δ(q): a scalar array for (n,), shape (r,) for (n, r).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If Q is not finite or its first dimension is not n.
+        """
+        points = as_points(Q, self.n)
+        V = _svec(points.reshape(self.n, -1))
+        return inner(V, self.D @ V).reshape(points.shape[1:])
+
+    def contract(self, Q: ArrayLike) -> Array:
+        """The vectors Δ(q, q, q, ·) = ∇Δ(q)/4, same shape as Q.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If Q is not finite or its first dimension is not n.
+        """
+        points = as_points(Q, self.n)
+        batch = points.reshape(self.n, -1)
+        W = _smat(self.D @ _svec(batch), self.n)
+        product: Array = np.einsum("ijr,jr->ir", W, batch)
+        return product.reshape(points.shape)
+
+    def gradient(self, Q: ArrayLike) -> Array:
+        """The Riemannian gradient 4 P_q Δ(q, q, q, ·) on the sphere, same shape as Q."""
+        points = as_points(Q, self.n)
+        return tangent(points, 4.0 * self.contract(points))
+
+    def hessian(self, q: ArrayLike) -> Array:
+        """The Riemannian Hessian P_q(12 Δ(q, q, ·, ·) − 4Δ(q) I)P_q at one point, shape (n, n).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If q is not one finite point of shape (n,).
+        """
+        point = as_array(q, "q", ndim=1, shape=f"({self.n},)")
+        point = as_points(point, self.n, "q")
+        W = _smat(self.D @ _svec(point[:, None]), self.n)[:, :, 0]
+        P = np.eye(self.n) - np.outer(point, point)
+        H: Array = P @ (12.0 * W - 4.0 * (point @ W @ point) * np.eye(self.n)) @ P
+        return H
+
+    def tensor(self) -> Array:
+        """The dense symmetric tensor, shape (n, n, n, n)."""
+        i, j, weight = _pairs(self.n)
+        index = np.zeros((self.n, self.n), dtype=np.intp)
+        index[i, j] = index[j, i] = np.arange(i.size)
+        scaled: Array = self.D / np.outer(weight, weight)
+        return scaled[index[:, :, None, None], index[None, None, :, :]]
+
+
+def perturbation(Y: ArrayLike, A: ArrayLike, theta: float) -> SymmetricQuartic:
+    """The sampling error Δ = E φ_DL − φ_DL as a quartic form, for data Y = AX and the true A and θ.
+
+    Costs about p·(n(n+1)/2)² operations and one matrix of n(n+1)/2 rows; afterwards an evaluation is independent of p.
+
+    Parameters
+    ----------
+    Y : array_like, shape (n, p)
+        The data.
+    A : array_like, shape (n, m)
+        The dictionary, tight or not.
+    theta : float
+        Sparsity level in (0, 1).
+
+    Returns
+    -------
+    SymmetricQuartic
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it should be, the dimensions differ, or n > 96 (the matrix would be too large).
+
+    References
+    ----------
+    Equation ``eq-delta``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from l4lib.models import make_odl
+    >>> data = make_odl((4, 6), 2000, 0.2, rng=np.random.default_rng(0))
+    >>> delta = perturbation(data.Y, data.A, data.theta)
+    >>> q = np.array([1.0, 0.0, 0.0, 0.0])
+    >>> from l4lib.objective import phi_DL
+    >>> error = expected_phi_DL(data.A, 0.2, q) - phi_DL(data.Y, 0.2).value(q)
+    >>> bool(np.isclose(delta.value(q), error, rtol=0, atol=1e-12))
+    True
+    """
+    data, A, theta = as_data(Y), as_dictionary(A), as_theta(theta)
+    n = A.shape[0]
+    if data.shape[0] != n:
+        raise ValueError(f"Y: expected {n} rows as A of shape {A.shape} has, got shape {data.shape}")
+    if n > _LARGEST_N:
+        raise ValueError(f"Y: expected n <= {_LARGEST_N}, as a matrix with n(n+1)/2 rows is stored, got n = {n}")
+    D = _rank_one_sum(data, data_constant(theta) / data.shape[1])
+    D -= _rank_one_sum(A, 0.25)
+    D -= theta / (4.0 * (1.0 - theta)) * _isotropic(A @ A.T)
+    return SymmetricQuartic(n=n, D=D)
+
+
+# The injective norm
+
+
+@dataclass(frozen=True)
+class InjectiveNorm:
+    """A bracket of ε = max |Δ(q)| over the sphere.
+
+    Attributes
+    ----------
+    lower : float
+        |Δ(q)| at the best point found, so a lower bound; usually the maximum itself.
+    upper : float
+        The trust-region relaxation of Equation ``eq-injective-upper``, an upper bound (up to rounding).
+    q : ndarray, shape (n,)
+        Where ``lower`` is attained.
+    sign : int
+        The sign of Δ there.
+    spectral, frobenius : float
+        The weaker upper bounds: spectral norm of D and Frobenius norm of the tensor.
+    """
+
+    lower: float
+    upper: float
+    q: Array
+    sign: int
+    spectral: float
+    frobenius: float
+
+
+def _ascend(form: SymmetricQuartic, sign: float, Q: Array, iterations: int, tol: float) -> tuple[float, Array]:
+    """Maximise sign·Δ from each column by the power map with an adaptive shift that only accepts increases."""
+    f = sign * form.value(Q)
+    shift = np.full(Q.shape[1], np.max(np.abs(f)) + np.finfo(float).tiny)
+    for _ in range(iterations):
+        step = sign * form.contract(Q)
+        slope = np.linalg.norm(tangent(Q, step), axis=0)
+        if np.all(slope <= tol * np.max(np.abs(f))):
+            break
+        R = project(step + shift * Q)
+        g = sign * form.value(R)
+        better = g > f
+        Q = np.where(better, R, Q)
+        f = np.where(better, g, f)
+        shift = np.where(better, 0.7 * shift, 2.0 * shift)
+    best = int(np.argmax(f))
+    return float(f[best]), Q[:, best]
+
+
+def _least_relaxation(centre: float, beta: Array, r2: Array, rho2: float) -> float:
+    """The least bound of Equation ``eq-injective-upper``; every λ above the spectrum β gives a valid one."""
+    top = float(np.max(beta))
+    scale = max(float(np.max(np.abs(beta))), float(np.sqrt(r2.sum())))
+    if scale == 0.0:
+        return centre
+
+    def slope(lam: float) -> float:
+        gap = lam - beta
+        return rho2 - float(np.sum(r2 / (gap * gap)))
+
+    low, high = top + 1e-9 * scale, top + 2.0 * scale / float(np.sqrt(rho2))
+    lam = low if slope(low) >= 0.0 else float(brentq(slope, low, high))
+    return centre + lam * rho2 + float(np.sum(r2 / (lam - beta)))
+
+
+def _relaxed_norm(D: Array, n: int) -> float:
+    """The upper bound of |Δ| from the relaxations of Δ and of −Δ, which share one eigendecomposition."""
+    i, j, _ = _pairs(n)
+    e = (i == j) / np.sqrt(n)
+    basis = tangent_basis(e)
+    image = D @ e
+    beta, vectors = np.linalg.eigh(basis.T @ D @ basis)
+    r = vectors.T @ (basis.T @ image)
+    centre, r2, rho2 = float(e @ image) / n, r * r / n, 1.0 - 1.0 / n
+    return max(_least_relaxation(centre, beta, r2, rho2), _least_relaxation(-centre, -beta, r2, rho2))
+
+
+def injective_norm(
+    form: SymmetricQuartic,
+    *,
+    rng: np.random.Generator,
+    starts: int = 64,
+    iterations: int = 500,
+    tol: float = 1e-9,
+) -> InjectiveNorm:
+    """Bracket ε = max |Δ(q)|: multi-start ascent of ±Δ below, a trust-region relaxation above.
+
+    Parameters
+    ----------
+    form : SymmetricQuartic
+        The form, such as :func:`perturbation` returns.
+    rng : numpy.random.Generator
+        The source of the random starts.
+    starts : int
+        Starts for each sign.
+    iterations : int
+        Steps of the ascent.
+    tol : float
+        Relative size of the tangential gradient at which the ascent stops.
+
+    Returns
+    -------
+    InjectiveNorm
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is out of range or n = 1.
+
+    References
+    ----------
+    Equation ``eq-injective-upper``, claim ``injective-norm-bounds``.
+
+    Examples
+    --------
+    The form Re(q₁ + iq₂)⁴ has injective norm one.
+
+    >>> import numpy as np
+    >>> rays = np.array([[1.0, 0.0, np.sqrt(0.5), np.sqrt(0.5)], [0.0, 1.0, np.sqrt(0.5), -np.sqrt(0.5)]])
+    >>> plus = SymmetricQuartic.from_dictionary(rays[:, :2])
+    >>> minus = SymmetricQuartic.from_dictionary(rays[:, 2:])
+    >>> form = SymmetricQuartic(2, 2.0 * (plus.D - minus.D))
+    >>> bracket = injective_norm(form, rng=np.random.default_rng(0))
+    >>> round(bracket.lower, 9), round(bracket.upper, 6)
+    (1.0, 1.0)
+    """
+    rng, starts = as_rng(rng), as_count(starts, "starts")
+    iterations, tol = as_count(iterations, "iterations"), as_tolerance(tol, "tol")
+    if form.n < 2:
+        raise ValueError(f"form: expected n >= 2, got n = {form.n}")
+    Q = random_points(form.n, starts, rng=rng)
+    if not np.any(form.D):
+        return InjectiveNorm(lower=0.0, upper=0.0, q=Q[:, 0], sign=1, spectral=0.0, frobenius=0.0)
+    sign, value, q = max(
+        ((s, *_ascend(form, float(s), Q, iterations, tol)) for s in (1, -1)), key=lambda found: found[1]
+    )
+    return InjectiveNorm(
+        lower=value,
+        upper=_relaxed_norm(form.D, form.n),
+        q=q,
+        sign=sign,
+        spectral=float(np.max(np.abs(np.linalg.eigvalsh(form.D)))),
+        frobenius=form.frobenius,
+    )
+
+
+# What survives
+
+
+@dataclass(frozen=True)
+class CriticalPersistence:
+    """What becomes of a strict local minimiser of φ_T under a perturbation of injective norm ε.
+
+    Attributes
+    ----------
+    holds : bool
+        Whether the hypothesis of the theorem is satisfied.
+    distance : float
+        How far the perturbed minimiser can be (radians); inf if the theorem does not apply.
+    radius : float
+        It is the only critical point within this distance; 0 if the theorem does not apply.
+    curvature : float
+        Lower bound of the Hessian of the perturbed objective at the old minimiser, σ − 16ε.
+    """
+
+    holds: bool
+    distance: float
+    radius: float
+    curvature: float
+
+
+def persistence(sigma: float, K: float, epsilon: float) -> CriticalPersistence:
+    """Whether a minimiser of φ_T with Hessian at least σ, of a UNTF, persists when ‖Δ‖ = ε, and how far it moves.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If σ or K is not positive or ε is negative.
+
+    References
+    ----------
+    Claim ``persistence`` (hypothesis: 128 ε (K + 4ε) < (σ − 16ε)²).
+
+    Examples
+    --------
+    >>> moved = persistence(0.9, 1.5, 1e-3)
+    >>> moved.holds, round(moved.distance, 4)
+    (True, 0.009)
+    """
+    sigma, K = as_positive(sigma, "sigma"), as_positive(K, "K")
+    epsilon = float(epsilon)
+    if not (np.isfinite(epsilon) and epsilon >= 0.0):
+        raise ValueError(f"epsilon: expected a finite number of at least 0, got {epsilon}")
+    rest = sigma - 16.0 * epsilon
+    holds = rest > 0.0 and 128.0 * epsilon * (K + 4.0 * epsilon) < rest * rest
+    return CriticalPersistence(
+        holds=holds,
+        distance=8.0 * epsilon / rest if holds else np.inf,
+        radius=rest / (16.0 * K + 64.0 * epsilon) if holds else 0.0,
+        curvature=rest,
+    )
+
+
+@dataclass(frozen=True)
+class PerturbationBudget:
+    """The largest ε for which the finite-sample landscape theorem applies.
+
+    Attributes
+    ----------
+    epsilon : float
+        For every smaller ε the theorem applies; 0 if it does not apply to the population either.
+    h : float
+        The threshold h̄ that gives it.
+    gamma : float
+        The negative curvature γ₁(h̄) of φ_T at the points with max ζ_i² < h̄.
+    population : bool
+        Whether μ√K < (1 − K/3)²/8, so that the theorem applies to φ_T itself.
+    """
+
+    epsilon: float
+    h: float
+    gamma: float
+    population: bool
+
+
+def _gamma1(h: Array, n: int, K: float) -> Array:
+    """γ₁(h̄), Equation ``eq-gamma1``: the least over 1/n <= h <= h̄ of max(h(3−K−3h), K(3−(n+2)h)/(n−1)).
+
+    The first function is concave and the second decreasing and affine: the least value of their maximum is at an end
+    of the interval or where they cross.
+    """
+
+    def curvature(t: Array) -> Array:
+        best: Array = np.maximum(t * (3.0 - K - 3.0 * t), K * (3.0 - (n + 2.0) * t) / (n - 1.0))
+        return best
+
+    # h(3−K−3h) = K(3−(n+2)h)/(n−1)
+    crossings = np.roots([-3.0, 3.0 - K + K * (n + 2.0) / (n - 1.0), -3.0 * K / (n - 1.0)])
+    least = np.minimum(curvature(np.full_like(h, 1.0 / n)), curvature(h))
+    for t in crossings[np.isreal(crossings)].real:
+        least = np.where((t >= 1.0 / n) & (t <= h), np.minimum(least, curvature(t)), least)
+    return np.where(h < 1.0 / n, np.inf, least)
+
+
+def perturbation_budget(n: int, K: float, mu: float) -> PerturbationBudget:
+    """The largest ε such that a sample with ‖Δ‖ < ε has exactly 2m minimisers and otherwise strict saddles.
+
+    Maximises min{γ₁(h̄)/16, (h̄³/8 − μ√K h̄)/4} over the threshold h̄ in (0, 1 − K/3).
+
+    Parameters
+    ----------
+    n : int
+        Dimension, at least 2.
+    K : float
+        Overcompleteness m/n of a UNTF, at least 1.
+    mu : float
+        Its mutual coherence, in [0, 1].
+
+    Returns
+    -------
+    PerturbationBudget
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n < 2, K < 1 or μ lies outside [0, 1].
+
+    References
+    ----------
+    Equation ``eq-finite-sample``, claim ``finite-sample-landscape``.
+
+    Examples
+    --------
+    >>> budget = perturbation_budget(32, 33 / 32, 1 / 32)  # a simplex frame
+    >>> budget.population, 0.001 < budget.epsilon < 0.01
+    (True, True)
+    >>> perturbation_budget(3, 2.0, 5 ** -0.5).epsilon  # the icosahedron, a flat landscape
+    0.0
+    """
+    n, K, mu = as_count(n, "n", minimum=2), as_positive(K, "K"), float(mu)
+    if K < 1.0:
+        raise ValueError(f"K: expected at least 1, got {K}")
+    if not 0.0 <= mu <= 1.0:
+        raise ValueError(f"mu: expected a coherence in [0, 1], got {mu}")
+    top = 1.0 - K / 3.0
+    if top <= 0.0 or mu * np.sqrt(K) >= top * top / 8.0:
+        return PerturbationBudget(epsilon=0.0, h=max(top, 0.0), gamma=0.0, population=False)
+
+    def budget(h: Array) -> Array:
+        least: Array = np.minimum(_gamma1(h, n, K) / 16.0, h * (h * h / 8.0 - mu * np.sqrt(K)) / 4.0)
+        return least
+
+    grid = np.linspace(np.sqrt(8.0 * mu * np.sqrt(K)), top, 513)[1:-1]
+    best = int(np.argmax(budget(grid)))
+    step = grid[1] - grid[0]
+    found = minimize_scalar(
+        lambda h: -float(budget(np.array(h))),
+        bounds=(grid[best] - step, grid[best] + step),
+        method="bounded",
+        options={"xatol": 1e-12},
+    )
+    h = max((float(found.x), float(grid[best])), key=lambda x: float(budget(np.array(x))))
+    return PerturbationBudget(
+        epsilon=float(budget(np.array(h))), h=h, gamma=float(_gamma1(np.array(h), n, K)), population=True
+    )
+
+
+# How many samples
+
+
+def mean_square_perturbation(A: ArrayLike, theta: float) -> float:
+    """The exact p · E‖Δ‖_F² of a unit-norm tight frame A: c²(E‖y‖⁸ − ‖E y^{⊗4}‖_F²) in closed form.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a UNTF (up to 1e-8) or θ lies outside (0, 1).
+
+    References
+    ----------
+    Equations ``eq-frobenius`` and ``eq-eighth-norm``, claim ``frobenius-exact``.
+
+    Examples
+    --------
+    For one atom in one dimension Δ is a number, with variance c²(105θ − 9θ²).
+
+    >>> round(mean_square_perturbation([[1.0]], 0.5), 6) == round((105 * 0.5 - 9 * 0.25) / 9, 6)
+    True
+    """
+    A, theta = as_dictionary(A), as_theta(theta)
+    report = frame_report(A)
+    if not report.is_untf(1e-8):
+        raise ValueError(
+            "A: expected a unit-norm tight frame, got one with tightness error "
+            f"{report.tightness_error:.1e} and norm error {report.norm_error:.1e}"
+        )
+    n, m, K = report.n, report.m, report.K
+    G2 = (A.T @ A) ** 2
+    g4 = float(np.sum(G2 * G2)) - m
+    pairs = m * (K - 1.0)
+    triangles = m * (K - 1.0) * (K - 2.0)
+    wedges = m * (K - 1.0) * (K - 1.0) - g4
+    cycles = m * K**3 - m - 6.0 * pairs - g4 - 4.0 * triangles - 2.0 * wedges
+    _, N2, N3, N4 = _binomial_moments(m, theta)
+    rest1, rest2, _, _ = _binomial_moments(m - 2, theta)
+    t, t2, t3, t4 = theta, theta**2, theta**3, theta**4
+    one_more = pairs * t2 * (2.0 + rest1)  # E[N O]
+    two_more = pairs * t2 * (4.0 + 4.0 * rest1 + rest2)  # E[N² O]
+    square = 2.0 * g4 * t2 + 4.0 * wedges * t3 + (pairs * pairs - 2.0 * g4 - 4.0 * wedges) * t4  # E[O²]
+    eighth = (
+        N4
+        + 12.0 * (N3 + two_more)
+        + 12.0 * (N2 + 2.0 * one_more + square)
+        + 32.0 * (N2 + 3.0 * one_more + triangles * t3 * (3.0 + (m - 3) * t))
+        + 48.0 * (m * t + (6.0 * pairs + g4) * t2 + (4.0 * triangles + 2.0 * wedges) * t3 + cycles * t4)
+    )
+    mean = 9.0 * t2 * (1.0 - t) ** 2 * (m + g4) + 18.0 * t3 * (1.0 - t) * K**2 * m + 3.0 * t4 * K**4 * n * (n + 2)
+    return data_constant(theta) ** 2 * (eighth - mean)
+
+
+def _binomial_moments(m: int, theta: float) -> tuple[float, float, float, float]:
+    """The first four moments of Bin(m, θ) from its factorial moments; by continuation also for m = −1 (weight 0)."""
+    f1 = m * theta
+    f2 = f1 * (m - 1) * theta
+    f3 = f2 * (m - 2) * theta
+    f4 = f3 * (m - 3) * theta
+    return f1, f2 + f1, f3 + 3.0 * f2 + f1, f4 + 6.0 * f3 + 7.0 * f2 + f1
+
+
+def _touchard4(D: float) -> float:
+    """T₄(D) = D⁴ + 6D³ + 7D² + D, the fourth moment of a Poisson variable."""
+    return D * (1.0 + D * (7.0 + D * (6.0 + D)))
+
+
+@dataclass(frozen=True)
+class SampleSize:
+    """Numbers of samples that suffice for ε <= ``epsilon`` with probability at least 1 − ``delta``.
+
+    Attributes
+    ----------
+    markov : float
+        By the mean square of Δ and Markov's inequality, of order m⁴θ²/(δε²).
+    net : float
+        By a net and exponential tails, of order n/ε² + n²/ε.
+    beta : float
+        The tail parameter β that makes ``net`` least.
+    """
+
+    markov: float
+    net: float
+    beta: float
+
+    @property
+    def p(self) -> int:
+        """The smaller of the two, rounded up."""
+        return int(np.ceil(min(self.markov, self.net)))
+
+
+def _net_size(n: int, K: float, theta: float, epsilon: float, delta: float, beta: float) -> float:
+    """The least p of Equation ``eq-p-net``, by the monotone iteration p ← max(first, factor · (Λ + log p))."""
+    c = data_constant(theta)
+    Lambda = _NET_RATE * n + np.log(3.0 / delta)
+    V = 105.0 * _touchard4(theta * K) / (1.0 - beta) ** 4.5
+    first = 8.0 * c * c * V * Lambda / (epsilon * epsilon)
+    factor = 16.0 * c * K * K * Lambda / (beta * epsilon)
+    p = max(first, 1.0)
+    while True:
+        update = max(first, factor * (Lambda + np.log(p)))
+        if update <= p * (1.0 + 1e-9):
+            return float(p * (1.0 + 1e-6))  # past the fixed point, so that the inequality itself holds
+        p = update
+
+
+def sample_size_bound(n: int, m: int, theta: float, *, epsilon: float, delta: float) -> SampleSize:
+    """How many samples suffice, provably, for ‖Δ‖ <= ε with probability 1 − δ, whatever the UNTF of shape (n, m).
+
+    Parameters
+    ----------
+    n, m : int
+        Dimension (at least 2) and number of atoms (at least n).
+    theta : float
+        Sparsity level in (0, 1).
+    epsilon : float
+        Wanted bound of the injective norm.
+    delta : float
+        Admitted probability of failure, in (0, 1).
+
+    Returns
+    -------
+    SampleSize
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    References
+    ----------
+    Equations ``eq-p-markov`` and ``eq-p-net``, claims ``sample-size-markov`` and ``sample-size-net``.
+    The bounds are not claimed to be optimal.
+
+    Examples
+    --------
+    >>> sizes = sample_size_bound(16, 17, 0.1, epsilon=0.01, delta=0.1)
+    >>> sizes.p == int(np.ceil(min(sizes.markov, sizes.net)))
+    True
+    """
+    n, m, theta = as_count(n, "n", minimum=2), as_count(m, "m"), as_theta(theta)
+    epsilon, delta = as_positive(epsilon, "epsilon"), as_tolerance(delta, "delta")
+    if m < n:
+        raise ValueError(f"m: expected at least n = {n} atoms for a tight frame, got {m}")
+    K, D = m / n, theta * m
+    eighth = (
+        _touchard4(D)
+        + 12.0 * K * (D * D * D + 3.0 * D * D + D)
+        + 44.0 * K * K * (D * D + D)
+        + 48.0 * K * K * K * D
+    )
+    markov = data_constant(theta) ** 2 * eighth / (delta * epsilon * epsilon)
+    found = minimize_scalar(
+        lambda beta: _net_size(n, K, theta, epsilon, delta, beta), bounds=(1e-4, 0.9), method="bounded"
+    )
+    return SampleSize(markov=float(markov), net=float(found.fun), beta=float(found.x))
