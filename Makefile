@@ -1,0 +1,76 @@
+# make book | make test: the two commands of the README. Each makes its own environment in .venv from constraints.txt.
+# A second run needs no network. Override the interpreter with `make book PYTHON=python3.12`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+HTML := _build/html
+CACHE := _build/.jupyter_cache
+LIBRARY := $(shell find l4lib -name '*.py')
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+JOBS ?= 2
+
+.PHONY: help
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found; pass one: make PYTHON=/path/to/python" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[test]'
+	touch $@
+
+.PHONY: install
+install: $(STAMP)  ## make the environment
+
+# Outputs made by an older library are not kept: the cache of executed notebooks is emptied when l4lib changes.
+$(CACHE)/.library: $(STAMP) $(LIBRARY)
+	rm -rf $(CACHE)
+	mkdir -p $(CACHE)
+	touch $@
+
+.PHONY: book
+book: $(CACHE)/.library  ## execute every notebook and build the book
+	$(ONE_THREAD) $(BIN)/python tools/warm_cache.py --cache $(CACHE) --jobs $(JOBS)
+	$(ONE_THREAD) $(BIN)/jupyter-book build . -W -n --keep-going --quiet
+	@echo "The book is built: open $(abspath $(HTML)/index.html)"
+
+.PHONY: test
+test: lint book  ## every test: library, ledger, notebooks, built book
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(ONE_THREAD) $(BIN)/python -m pytest -p no:doctest -o addopts= --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+		--nbval-cell-timeout=300 -n $(JOBS) --dist loadfile -p no:cacheprovider $$($(BIN)/python tools/book_notebooks.py)
+
+.PHONY: lint
+lint: $(STAMP)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check l4lib tests tools book/_ext
+	$(BIN)/mypy
+
+.PHONY: notebooks
+notebooks: $(STAMP)  ## execute the notebooks in place (after a change of l4lib)
+	$(ONE_THREAD) $(BIN)/python tools/execute_notebooks.py --jobs $(JOBS)
+
+.PHONY: ledger-times
+ledger-times: $(STAMP)  ## measure the seconds of every claim's tests and write them into the ledger
+	$(ONE_THREAD) $(BIN)/python -m pytest -q --time-claims
+
+.PHONY: serve
+serve: book  ## build, then serve the book on localhost:8000
+	$(BIN)/python -m http.server --directory $(HTML) --bind 127.0.0.1 8000
+
+.PHONY: lock
+lock: $(STAMP)  ## pin the newest versions that fit pyproject.toml (needs the network)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-emit-index-url --no-header --no-annotate \
+		--extra test --extra dask pyproject.toml tools/build-requirements.in -o constraints.txt
+
+.PHONY: clean
+clean:  ## remove what was built (the environment stays; remove .venv by hand)
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,55 @@
+"""Scripts that pages need, taken from the installed packages that ship them, so that no page asks another server.
+
+MathJax comes from django-static-mathjax, plotly.js from plotly; both end in the ``_static`` folder of the built book.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex")
+
+
+def _folder(package: str, inside: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError(f"the book needs the package {package}: pip install -e '.[book]'")
+    return Path(spec.submodule_search_locations[0]) / inside
+
+
+def use_local_mathjax(_app: Sphinx, config: Config) -> None:
+    """Point Sphinx at the copy in ``_static``."""
+    config.mathjax_path = "mathjax/tex-mml-chtml.js"
+
+
+def copy_assets(app: Sphinx) -> None:
+    """Copy what is needed, once."""
+    if app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    source = _folder("mathjax", "static/mathjax/es5")
+    for name in MATHJAX:
+        target = static / "mathjax" / name
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target)
+        else:
+            shutil.copyfile(source / name, target)
+    target = static / "plotly.min.js"
+    if not target.exists():
+        shutil.copyfile(_folder("plotly", "package_data") / "plotly.min.js", target)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Hook in before anything is written."""
+    app.connect("config-inited", use_local_mathjax, priority=900)
+    app.connect("builder-inited", copy_assets)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

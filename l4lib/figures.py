@@ -1,0 +1,364 @@
+"""Pictures: one style, and drawings that take plain arrays.
+
+The only module that imports a plotting library; no formula of the objective is in here.
+Figures have an opaque white ground, so that they are legible on light and on dark pages, and the Okabe–Ito colours,
+which people with colour-blindness can tell apart; markers differ in shape as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from l4lib.validate import Array, as_array, as_count
+
+__all__ = [
+    "COLOURS",
+    "INDEX_STYLE",
+    "InteractiveSphere",
+    "plot_band",
+    "plot_heatmap",
+    "plot_pictures",
+    "plot_sphere",
+    "sphere_grid",
+    "use_style",
+]
+
+COLOURS = {
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "red": "#D55E00",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "black": "#000000",
+}
+"""The Okabe–Ito palette by name."""
+
+INDEX_STYLE = {
+    0: ("local minimiser", "o", "#D55E00"),
+    1: ("saddle", "X", "#FFFFFF"),
+    2: ("local maximiser", "s", "#000000"),
+}
+"""Name, marker and colour of a critical point on S² by its Morse index."""
+
+
+def use_style() -> None:
+    """Set the book's style for all figures that follow.
+
+    Examples
+    --------
+    >>> use_style()
+    >>> plt.rcParams["figure.facecolor"]
+    'white'
+    """
+    sns.set_theme(context="notebook", style="whitegrid", palette=list(COLOURS.values()))
+    plt.rcParams.update(
+        {
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "figure.dpi": 110,
+            "savefig.dpi": 110,
+            "figure.figsize": (7.0, 4.0),
+            "axes.titlesize": 12,
+            "axes.labelsize": 11,
+            "legend.frameon": True,
+            "legend.fontsize": 10,
+            "mathtext.fontset": "cm",
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def sphere_grid(resolution: int = 90) -> Array:
+    """Points of S² on a latitude–longitude grid, shape (3, resolution/2 + 1, resolution + 1).
+
+    Examples
+    --------
+    >>> sphere_grid(20).shape
+    (3, 11, 21)
+    """
+    resolution = as_count(resolution, "resolution", minimum=8)
+    polar, around = np.meshgrid(
+        np.linspace(0, np.pi, resolution // 2 + 1), np.linspace(0, 2 * np.pi, resolution + 1), indexing="ij"
+    )
+    return np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)])
+
+
+def _values_on(grid: Array, function: Callable[[Array], Array]) -> Array:
+    return np.asarray(function(grid.reshape(3, -1))).reshape(grid.shape[1:])
+
+
+def plot_sphere(
+    ax: Any,
+    function: Callable[[Array], Array],
+    *,
+    points: Array | None = None,
+    index: np.ndarray | None = None,
+    view: tuple[float, float] = (25.0, 35.0),
+    cmap: str = "viridis",
+    limits: tuple[float, float] | None = None,
+) -> Normalize:
+    """Colour the unit sphere of R³ by a function and mark critical points by their Morse index.
+
+    Parameters
+    ----------
+    ax : matplotlib 3-D axes
+        Where to draw.
+    function : callable
+        Takes points of shape (3, r) and returns r values.
+    points : ndarray, shape (3, k), optional
+        Points to mark; only those on the visible side are drawn.
+    index : ndarray of int, shape (k,), optional
+        Their Morse indices, 0, 1 or 2.
+    view : tuple of float
+        Elevation and azimuth in degrees.
+    cmap : str
+        Colour map.
+    limits : tuple of float, optional
+        Range of the colours; by default that of the values.
+
+    Returns
+    -------
+    matplotlib.colors.Normalize
+        The scale, for a colour bar.
+
+    Raises
+    ------
+    ValueError
+        If points are given without their indices or the shapes do not fit.
+
+    Examples
+    --------
+    >>> figure = plt.figure()
+    >>> ax = figure.add_subplot(projection="3d")
+    >>> scale = plot_sphere(ax, lambda Q: Q[2], points=np.eye(3), index=np.zeros(3, int))
+    >>> (round(scale.vmin), round(scale.vmax))
+    (-1, 1)
+    >>> plt.close(figure)
+    """
+    grid = sphere_grid()
+    values = _values_on(grid, function)
+    low, high = limits if limits is not None else (float(values.min()), float(values.max()))
+    if high - low < 1e-12:
+        low, high = low - 0.5, high + 0.5
+    scale = Normalize(low, high)
+    centres = (values[:-1, :-1] + values[1:, :-1] + values[:-1, 1:] + values[1:, 1:]) / 4
+    colours = plt.get_cmap(cmap)(scale(centres))
+    ax.plot_surface(*grid, facecolors=colours, rstride=1, cstride=1, linewidth=0, antialiased=False, shade=False)
+    ax.view_init(*view)
+    ax.set_box_aspect((1, 1, 1), zoom=1.35)
+    ax.set_axis_off()
+    if points is not None:
+        marks = as_array(points, "points", ndim=2, shape="(3, k)")
+        if index is None or len(index) != marks.shape[1]:
+            raise ValueError(f"index: expected one Morse index for each of the {marks.shape[1]} points")
+        elevation, azimuth = np.deg2rad(view)
+        towards = np.array(
+            [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
+        )
+        visible = towards @ marks > 0.05
+        for kind, (name, marker, colour) in INDEX_STYLE.items():
+            shown = marks[:, visible & (np.asarray(index) == kind)] * 1.02
+            if shown.size:
+                ax.scatter(*shown, marker=marker, c=colour, edgecolors="black", s=70, label=name, depthshade=False)
+    return scale
+
+
+class InteractiveSphere:
+    """A sphere that readers can turn: the same arguments as :func:`plot_sphere`, drawn by plotly in the page.
+
+    What is stored is a text, and a small JSON specification with a fixed identity, so that a notebook that contains it
+    stays small and can be compared; the script that draws it is loaded by the page when it comes into view.
+    Show the same sphere with :func:`plot_sphere` above it for readers without scripts.
+
+    Parameters
+    ----------
+    name : str
+        Identity of the drawing on its page.
+    function : callable
+        Takes points of shape (3, r) and returns r values.
+    points, index : ndarray, optional
+        Points to mark and their Morse indices, as in :func:`plot_sphere`.
+    label : str
+        A sentence that says what is drawn, for screen readers.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[[Array], Array],
+        *,
+        points: Array | None = None,
+        index: np.ndarray | None = None,
+        label: str,
+    ) -> None:
+        grid = sphere_grid(60)
+        self.name, self.label = name, label
+        coordinates = [_rounded(axis) for axis in grid]
+        surface = {
+            "type": "surface",
+            "surfacecolor": _rounded(_values_on(grid, function)),
+            "colorscale": "Viridis",
+            "showlegend": False,
+            "hovertemplate": "value %{surfacecolor:.3f}<extra></extra>",
+            "lighting": {"ambient": 0.9, "diffuse": 0.2, "specular": 0.0},
+            **dict(zip("xyz", coordinates, strict=True)),
+        }
+        self.traces: list[dict[str, Any]] = [surface]
+        if points is not None and index is not None:
+            symbols = {"o": "circle", "X": "x", "s": "square"}
+            for kind, (title, marker, colour) in INDEX_STYLE.items():
+                shown = np.asarray(points)[:, np.asarray(index) == kind]
+                if shown.size:
+                    style = {
+                        "symbol": symbols[marker],
+                        "color": colour,
+                        "size": 5,
+                        "line": {"color": "black", "width": 1},
+                    }
+                    self.traces.append(
+                        {
+                            "type": "scatter3d",
+                            "mode": "markers",
+                            "name": title,
+                            "marker": style,
+                            **dict(zip("xyz", (_rounded(row * 1.02) for row in shown), strict=True)),
+                        }
+                    )
+
+    def __repr__(self) -> str:
+        return f"[rotatable sphere] {self.label}"
+
+    def _repr_html_(self) -> str:
+        spec = json.dumps(self.traces, separators=(",", ":"), sort_keys=True)
+        return (
+            f'<div class="l4-sphere" id="sphere-{self.name}" role="group" aria-label="{self.label}">'
+            f'<script type="application/json">{spec}</script></div>'
+        )
+
+
+def _rounded(values: Array) -> Any:
+    """Three decimals, nudged off ties, so that all machines round alike."""
+    rounded = np.round(np.asarray(values) + 1.234e-7, 3) + 0.0
+    return rounded.tolist()
+
+
+def plot_pictures(
+    stack: Array, *, columns: int = 12, titles: list[str] | None = None, size: float = 0.75, cmap: str = "gray"
+) -> Figure:
+    """Small pictures side by side, each on its own symmetric grey scale (grey is zero).
+
+    Parameters
+    ----------
+    stack : ndarray, shape (rows, columns, k)
+        The pictures.
+    columns : int
+        Pictures a row.
+    titles : list of str, optional
+        One a picture.
+    size : float
+        Edge of a picture in inches.
+    cmap : str
+        Colour map.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the array does not have three dimensions.
+
+    Examples
+    --------
+    >>> figure = plot_pictures(np.random.default_rng(0).standard_normal((4, 4, 5)), columns=3)
+    >>> len(figure.axes)
+    6
+    >>> plt.close(figure)
+    """
+    pictures = as_array(stack, "stack", ndim=3, shape="(rows, columns, k)")
+    k = pictures.shape[2]
+    across = min(columns, k)
+    down = -(-k // across)
+    figure, axes = plt.subplots(
+        down, across, figsize=(size * across, size * down * (1.25 if titles else 1.0)), squeeze=False
+    )
+    for position, ax in enumerate(axes.ravel()):
+        ax.set_axis_off()
+        if position < k:
+            picture = pictures[:, :, position]
+            bound = max(float(np.abs(picture).max()), np.finfo(float).tiny)
+            ax.imshow(picture, cmap=cmap, vmin=-bound, vmax=bound)
+            if titles:
+                ax.set_title(titles[position], fontsize=8)
+    return figure
+
+
+def plot_band(
+    ax: Axes, x: Array, middle: Array, low: Array, high: Array, *, label: str, colour: str, marker: str = "o"
+) -> None:
+    """A curve with its interval as a band.
+
+    Examples
+    --------
+    >>> figure, ax = plt.subplots()
+    >>> x = np.arange(3.0)
+    >>> plot_band(ax, x, x, x - 0.1, x + 0.1, label="estimate", colour=COLOURS["blue"])
+    >>> len(ax.lines), len(ax.collections)
+    (1, 1)
+    >>> plt.close(figure)
+    """
+    ax.plot(x, middle, marker=marker, color=colour, label=label)
+    ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def plot_heatmap(
+    ax: Axes,
+    x: Array,
+    y: Array,
+    values: Array,
+    *,
+    label: str,
+    limits: tuple[float, float] = (0.0, 1.0),
+    cmap: str = "cividis",
+) -> None:
+    """Values on a grid as coloured cells with a labelled colour bar; NaN stays blank.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+        Where to draw.
+    x, y : ndarray, shapes (a,) and (b,)
+        The ticks; cells are of equal size whatever the values.
+    values : ndarray, shape (b, a)
+        One value a cell.
+    label : str
+        What the colour means.
+    limits : tuple of float
+        Range of the colours.
+    cmap : str
+        Colour map.
+
+    Examples
+    --------
+    >>> figure, ax = plt.subplots()
+    >>> plot_heatmap(ax, np.array([1, 2]), np.array([10, 20, 30]), np.eye(3, 2), label="fraction")
+    >>> len(ax.get_xticks()), len(ax.get_yticks())
+    (2, 3)
+    >>> plt.close(figure)
+    """
+    image = ax.imshow(values, origin="lower", aspect="auto", cmap=cmap, vmin=limits[0], vmax=limits[1])
+    ax.set_xticks(range(len(x)), [f"{tick:g}" for tick in x])
+    ax.set_yticks(range(len(y)), [f"{tick:g}" for tick in y])
+    ax.grid(visible=False)
+    ax.figure.colorbar(image, ax=ax, label=label)
