@@ -6,9 +6,16 @@ solutions of
 .. math:: F(q) = \sum_i w_i (a_i^\top q)^3 a_i = \lambda q,
 
 the real Z-eigenvectors of the symmetric tensor :math:`\sum_i w_i a_i^{\otimes 4}`.
-Over :math:`\mathbb{C}` a symmetric quartic has at most :math:`(3^n-1)/2` isolated eigenvectors up to scale, and exactly
-that many, all nondegenerate, in the generic case (Cartwright and Sturmfels 2013).
-:func:`census` computes them all, so that a list with as many distinct nondegenerate entries lacks none.
+Over :math:`\mathbb{C}` a symmetric quartic whose eigendiscriminant does not vanish has exactly :math:`N = (3^n-1)/2`
+eigenvectors up to scale (Cartwright and Sturmfels 2013), and :func:`census` computes them all.
+
+**A list of N distinct nondegenerate solutions lacks no critical point.**
+Suppose that T has N nondegenerate eigenvectors and, besides, the real critical point x.
+Let T_x be a complete dictionary with x as one of its orthonormal atoms.
+Then x is an eigenvector of T_x, so of T + εT_x for every ε, and for small ε the N nondegenerate ones move but a little:
+T + εT_x has N + 1 eigenvectors.
+But its eigendiscriminant is a polynomial in ε which is not zero, as it is not zero for T_x, so that for all but
+finitely many ε there are exactly N.
 
 **What is checked.**
 A census calls itself :attr:`Census.complete` only if
@@ -16,7 +23,7 @@ A census calls itself :attr:`Census.complete` only if
 * it holds :math:`(3^n-1)/2` distinct solutions, each nondegenerate with a small residual;
 * with each solution its complex conjugate is in the list, as the equation is real;
 * no real point has a Hessian eigenvalue that could be zero; and
-* the Morse indices satisfy :math:`\sum_q (-1)^{\mathrm{index}(q)} = \chi(S^{n-1})`, which is 2 for odd n and 0 for even.
+* the Morse indices satisfy :math:`\sum_q (-1)^{\mathrm{index}(q)} = \chi(S^{n-1})`, 2 for odd n and 0 for even n.
 
 These are floating-point statements (the word of the claims ledger is *decided*); :mod:`l4lib.certificates` turns them
 into proofs.
@@ -389,22 +396,58 @@ def _hessian_spectra(A: Array, weights: Array, points: Array, alpha: Array) -> A
     return spectra
 
 
+_REGULAR, _SINGULAR, _CONTINUUM, _FAILED = range(4)
+
+
 @dataclass
 class _Ends:
-    """Ends of paths after Newton's method, in the original coordinates."""
+    """Ends of paths after Newton's method, in the original coordinates, and what kind each is."""
 
     q: ComplexArray
     lam: ComplexArray
     residual: Array
     conditioning: Array
-    kind: NDArray[np.int64]  # 0 regular, 1 singular, 2 continuum, 3 failed
+    kind: NDArray[np.int64]
+
+    def take(self, which: NDArray[Any]) -> _Ends:
+        """Some of the ends, by mask or index."""
+        return _Ends(
+            self.q[:, which], self.lam[which], self.residual[which], self.conditioning[which], self.kind[which]
+        )
+
+    def put(self, which: NDArray[np.int64], new: _Ends) -> None:
+        """Replace some of the ends."""
+        self.q[:, which], self.lam[which], self.residual[which] = new.q, new.lam, new.residual
+        self.conditioning[which], self.kind[which] = new.conditioning, new.kind
+
+    def regular(self, more: _Ends | None = None) -> _Ends:
+        """The distinct regular ends of this run, added to those of earlier runs."""
+        ours = self.take(self.kind == _REGULAR)
+        if more is not None:
+            ours = _Ends(
+                np.hstack([more.q, ours.q]),
+                np.concatenate([more.lam, ours.lam]),
+                np.concatenate([more.residual, ours.residual]),
+                np.concatenate([more.conditioning, ours.conditioning]),
+                np.concatenate([more.kind, ours.kind]),
+            )
+        return ours.take(np.unique(distinct(ours.q)[0], return_index=True)[1])
+
+    def trouble(self) -> NDArray[np.int64]:
+        """Paths to follow again: those that failed, and all that share a regular end with another."""
+        again = self.kind == _FAILED
+        regular = np.flatnonzero(self.kind == _REGULAR)
+        if regular.size:
+            label = distinct(self.q[:, regular])[0]
+            again[regular] = np.bincount(label)[label] > 1
+        return np.flatnonzero(again)
 
 
 def _finish(A: Array, weights: Array, q: ComplexArray, s: Array, rng: np.random.Generator) -> _Ends:
     """Newton's method at the ends of the paths, and what kind of end each is (the tensor has Frobenius norm 1)."""
     end, lam, residual, conditioning, step = newton(A, weights, q)
     converged = (residual <= RESIDUAL) & (conditioning >= REGULAR) & (step <= 1e-2 * conditioning)
-    kind = np.where((s >= S_END) & converged & _near(q, end, 1e-6), 0, 3)
+    kind = np.where((s >= S_END) & converged & _near(q, end, 1e-6), _REGULAR, _FAILED)
     odd = np.flatnonzero(kind)
     if odd.size:
         x, mu, left, condition, _ = newton(A, weights, q[:, odd], rcond=1e-8, iterations=25)
@@ -412,22 +455,14 @@ def _finish(A: Array, weights: Array, q: ComplexArray, s: Array, rng: np.random.
         degenerate = (s[odd] >= 0.999) & (left <= 1e-10) & (condition < 1e-3) & _near(q[:, odd], x, 1e-2)
         settled = odd[degenerate]
         if settled.size:
-            kind[settled] = np.where(on_continuum(A, weights, end[:, settled], rng=rng), 2, 1)
+            flat = on_continuum(A, weights, end[:, settled], rng=rng)
+            kind[settled] = np.where(flat, _CONTINUUM, _SINGULAR)
     return _Ends(end, lam, residual, conditioning, kind)
 
 
 def _near(q: ComplexArray, r: ComplexArray, tol: float) -> NDArray[np.bool_]:
     """Whether unit vectors span nearly the same complex line."""
     out: NDArray[np.bool_] = 1.0 - np.abs(np.einsum("ir,ir->r", q.conj(), r)) <= tol
-    return out
-
-
-def _repeated(ends: _Ends) -> NDArray[np.bool_]:
-    """Regular ends at a solution that another regular end shares."""
-    regular = np.flatnonzero(ends.kind == 0)
-    out = np.zeros(ends.kind.size, dtype=bool)
-    label, _ = distinct(ends.q[:, regular])
-    out[regular] = np.bincount(label)[label] > 1 if regular.size else False
     return out
 
 
@@ -446,7 +481,8 @@ def census(
     Parameters
     ----------
     A : array_like, shape (n, m)
-        The atoms, any nonzero columns that span R^n.
+        The atoms, any nonzero columns that span R^n, however many: for φ_DL pass the nonzero columns of Y, each with
+        the weight 4c/p.
     weights : array_like, shape (m,), optional
         Signed weights, 1 by default; atoms of weight 0 take no part.
     rng : numpy.random.Generator
@@ -531,10 +567,10 @@ def census(
     v = v * (np.sqrt(n) / norm)
 
     show = expected >= 5000 if progress is None else progress
-    ends, retracked, attempts = None, 0, 0
-    pool = _Ends(np.empty((n, 0), complex), np.empty(0, complex), np.empty(0), np.empty(0), np.empty(0, np.int64))
-    with _bar(expected, show) as tick:
-        while attempts < 3:
+    retracked, attempts = 0, 0
+    found: _Ends | None = None
+    with _Bar(expected, show) as tick:
+        while True:
             attempts += 1
             U = orthogonal(n, rng=rng)
             gamma = complex(np.exp(2j * np.pi * rng.random()))
@@ -542,58 +578,40 @@ def census(
             tracks = track(W, v, gamma, tol=tol, workers=workers, tick=tick)
             ends = _finish(A, w / norm, U @ tracks.q, tracks.s, rng)
             for finer in (1e-2 * tol, 1e-4 * tol):
-                bad = np.flatnonzero((ends.kind == 3) | _repeated(ends))
-                if bad.size == 0:
-                    break
-                retracked += bad.size
-                again = track(W, v, gamma, bad + 1, tol=finer, workers=workers)
-                new = _finish(A, w / norm, U @ again.q, again.s, rng)
-                ends.q[:, bad], ends.lam[bad], ends.residual[bad] = new.q, new.lam, new.residual
-                ends.conditioning[bad], ends.kind[bad] = new.conditioning, new.kind
-            keep = ends.kind == 0
-            pool = _Ends(
-                np.hstack([pool.q, ends.q[:, keep]]),
-                np.concatenate([pool.lam, ends.lam[keep]]),
-                np.concatenate([pool.residual, ends.residual[keep]]),
-                np.concatenate([pool.conditioning, ends.conditioning[keep]]),
-                np.concatenate([pool.kind, ends.kind[keep]]),
-            )
-            label, _ = distinct(pool.q)
-            first = np.unique(label, return_index=True)[1]
-            pool = _Ends(
-                pool.q[:, first], pool.lam[first], pool.residual[first], pool.conditioning[first], pool.kind[first]
-            )
-            trouble = bool(np.any(ends.kind == 3) or np.any(_repeated(ends)))
-            if first.size == expected or not trouble:
+                again = ends.trouble()
+                if again.size:
+                    retracked += again.size
+                    tracks = track(W, v, gamma, again + 1, tol=finer, workers=workers)
+                    ends.put(again, _finish(A, w / norm, U @ tracks.q, tracks.s, rng))
+            found = ends.regular(found)
+            if found.kind.size == expected or ends.trouble().size == 0 or attempts == 3:
                 break
-    return _assemble(A, w, expected, norm, pool, ends, retracked, attempts)
+    return _assemble(A, w, expected, norm, found, ends, retracked, attempts)
 
 
 def _assemble(
-    A: Array, w: Array, expected: int, norm: float, pool: _Ends, ends: _Ends, retracked: int, attempts: int
+    A: Array, w: Array, expected: int, norm: float, found: _Ends, ends: _Ends, retracked: int, attempts: int
 ) -> Census:
     """Normalise, order and classify the distinct regular solutions."""
-    regular = ends.kind == 0
-    label, _ = distinct(ends.q[:, regular])
-    lines = int(label.max()) + 1 if label.size else 0
+    lines = ends.regular().kind.size
     count = np.bincount(ends.kind, minlength=4)
     paths = Paths(
         total=expected,
         regular=lines,
-        repeated=int(count[0]) - lines,
-        singular=int(count[1]),
-        continuum=int(count[2]),
-        failed=int(count[3]),
+        repeated=int(count[_REGULAR]) - lines,
+        singular=int(count[_SINGULAR]),
+        continuum=int(count[_CONTINUUM]),
+        failed=int(count[_FAILED]),
         retracked=retracked,
         attempts=attempts,
     )
-    q, lam, isotropic = _normalise(pool.q, pool.lam * norm)
+    q, lam, isotropic = _normalise(found.q, found.lam * norm)
     order = np.lexsort((lam.imag.round(9), -lam.real.round(9)))
     q, lam, isotropic = q[:, order], lam[order], isotropic[order]
-    closed = bool(np.all(distinct(pool.q)[1] >= 0)) if order.size else True
+    conjugate = distinct(found.q)[1] if order.size else np.empty(0, np.int64)
+    closed = bool(np.all(conjugate >= 0))
 
-    is_real = ~isotropic & (np.linalg.norm(q.imag, axis=0) <= 1e-9)
-    points = q.real[:, is_real]
+    points = q.real[:, (conjugate[order] == order) & ~isotropic]  # a line is real if it is its own conjugate
     points = points / np.linalg.norm(points, axis=0)
     alpha = np.einsum("i,ir->r", w, (A.T @ points) ** 4)
     nearest, correlation = nearest_atom(A, points) if points.size else (np.empty(0, np.int64), np.empty(0))
@@ -601,7 +619,7 @@ def _assemble(
     spectrum = _hessian_spectra(A, w, points, alpha)
     gap = np.min(np.abs(spectrum), axis=0, initial=np.inf)
     size = np.maximum(np.max(np.abs(spectrum), axis=0, initial=0.0), np.abs(alpha))
-    bad = (ends.kind == 1) | (ends.kind == 2)
+    bad = (ends.kind == _SINGULAR) | (ends.kind == _CONTINUUM)
     singular_q, singular_lam, _ = _normalise(ends.q[:, bad], ends.lam[bad] * norm)
     return Census(
         A=A,
@@ -610,8 +628,8 @@ def _assemble(
         solutions=q,
         eigenvalues=lam,
         isotropic=isotropic,
-        conditioning=pool.conditioning[order],
-        residuals=pool.residual[order],
+        conditioning=found.conditioning[order],
+        residuals=found.residual[order],
         points=points,
         alpha=alpha,
         spectrum=spectrum,
@@ -619,14 +637,14 @@ def _assemble(
         degenerate=gap <= REGULAR * size,
         nearest_atom=nearest,
         correlation=np.abs(correlation),
-        singular=Singular(singular_q, singular_lam, ends.kind[bad] == 2),
+        singular=Singular(singular_q, singular_lam, ends.kind[bad] == _CONTINUUM),
         paths=paths,
         closed=closed,
     )
 
 
 def _normalise(q: ComplexArray, lam: ComplexArray) -> tuple[ComplexArray, ComplexArray, NDArray[np.bool_]]:
-    """From q*q = 1 to qᵀq = 1 (λ scales as q²) except where qᵀq = 0; the entry of largest modulus is turned to Re ≥ 0."""
+    """From q*q = 1 to qᵀq = 1 (λ scales as q²) except where qᵀq = 0; the entry of largest modulus gets Re ≥ 0."""
     square = np.einsum("ir,ir->r", q, q)
     isotropic = np.abs(square) <= 1e-10
     divisor = np.where(isotropic, 1.0, square)
@@ -635,7 +653,7 @@ def _normalise(q: ComplexArray, lam: ComplexArray) -> tuple[ComplexArray, Comple
     return q * np.where(top.real < 0, -1.0, 1.0), lam / divisor, isotropic
 
 
-class _bar:
+class _Bar:
     """A tqdm progress bar, or nothing: entering gives the function that counts finished paths."""
 
     def __init__(self, total: int, show: bool) -> None:

@@ -43,6 +43,7 @@ import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,13 +173,14 @@ class _Pencil:
 def _inverses(J: ComplexArray) -> ComplexArray:
     """Inverses of a batch; NaN for an exactly singular matrix."""
     try:
-        out: ComplexArray = np.linalg.inv(J)
+        out: Any = np.linalg.inv(J)
     except np.linalg.LinAlgError:
         out = np.full_like(J, np.nan)
         for k in range(J.shape[0]):
             with contextlib.suppress(np.linalg.LinAlgError):
                 out[k] = np.linalg.inv(J[k])
-    return out
+    inverses: ComplexArray = out
+    return inverses
 
 
 def _solve(inverse: ComplexArray, rhs: ComplexArray) -> ComplexArray:
@@ -283,8 +285,18 @@ def _track_chunk(
         second = _solve(inverse, _apply(pencil.B, d * (zeta * zeta * zeta)) - lam * q)
         q, lam = q - second[:n], lam - second[n]
         move, again = _norm(first), _norm(second)
-        accepted = (move <= 10.0 * tol) & (again <= 1e-13 + 0.02 * move)
+        flat = inverse.reshape(slot.size, -1)
+        size = np.sqrt(np.einsum("rk,rk->r", flat, flat.conj()).real)
+        accepted = (move <= 10.0 * tol) & (again <= 1e-15 * size + 0.02 * move)
         steps += 1
+        # The inverse belongs to the predicted point; where that matters, the series gets its own.
+        stale = np.flatnonzero(accepted & (move * size > 1e-3))
+        if stale.size:
+            x = np.ascontiguousarray(q[:, stale])
+            zeta = _apply(pencil.Bt, x)
+            inverse[stale] = _inverses(_jacobian(pencil.pairs, x, lam[stale], 3.0 * d[:, stale] * (zeta * zeta)))[
+                :, :, :n
+            ]
 
         newQ, newL = _series(pencil, inverse, q, lam, d, order)
         rejected = np.flatnonzero(~accepted)
@@ -459,8 +471,8 @@ def newton(
 def _least_squares(J: ComplexArray, rhs: ComplexArray, rcond: float) -> ComplexArray:
     if rcond == 0.0:
         try:
-            solved: ComplexArray = np.linalg.solve(J, rhs)
-            return solved
+            solved: Any = np.linalg.solve(J, rhs)
+            return np.asarray(solved, dtype=np.complex128)
         except np.linalg.LinAlgError:  # one Jacobian of the batch is exactly singular
             rcond = 1e-15
     out: ComplexArray = np.linalg.pinv(J, rcond=rcond) @ rhs
