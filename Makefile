@@ -69,7 +69,7 @@ serve: book  ## build, then serve the book on localhost:8000
 lock: $(STAMP)  ## pin the newest versions that fit pyproject.toml (needs the network)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-emit-index-url --no-header --no-annotate \
-		--extra test --extra dask pyproject.toml tools/build-requirements.in -o constraints.txt
+		--all-extras pyproject.toml tools/build-requirements.in -o constraints.txt
 
 .PHONY: clean
 clean:  ## remove what was built (the environment stays; remove .venv by hand)
