@@ -37,7 +37,7 @@ $(CACHE)/.library: $(STAMP) $(LIBRARY)
 
 .PHONY: book
 book: $(CACHE)/.library  ## execute every notebook and build the book
-	$(ONE_THREAD) $(BIN)/python tools/warm_cache.py --cache $(CACHE) --jobs $(JOBS)
+	$(ONE_THREAD) $(BIN)/python tools/warm_cache.py --cache $(CACHE)
 	$(ONE_THREAD) $(BIN)/jupyter-book build . -W -n --keep-going --quiet
 	@echo "The book is built: open $(abspath $(HTML)/index.html)"
 

@@ -20,18 +20,16 @@ def main() -> int:
     """Execute what the cache lacks; the exit code is 1 if a notebook fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(options.jobs))
     cache = get_cache(str(options.cache.resolve()))
     for path in notebooks_of_the_book():
         cache.add_nb_to_project(str(path))
     wanted = [record.pk for record in cache.list_unexecuted()]
     if not wanted:
         return 0
-    print(f"executing {len(wanted)} notebooks, {options.jobs} at a time", flush=True)
-    result = load_executor("local-parallel", cache).run_and_cache(filter_pks=wanted, timeout=600, run_in_temp=False)
+    print(f"executing {len(wanted)} notebooks, {os.cpu_count()} at a time", flush=True)
+    result = load_executor("local-parallel", cache).run_and_cache(filter_pks=wanted, timeout=600)
     for kind in (result.errored, result.excepted):
         for uri in kind:
             record = cache.get_project_record(uri)

@@ -48,6 +48,7 @@ _TEXT = ("id", "title", "statement", "page", "label", "hypotheses", "status", "c
 def _claim(row: Any, number: int) -> Claim:
     if not isinstance(row, dict):
         raise LedgerError(f"claims.yml, row {number}: expected a mapping, got {type(row).__name__}")
+    row = {"on" if key is True else key: value for key, value in row.items()}  # YAML 1.1 reads the key `on` as true
     name = row.get("id", f"row {number}")
     unknown = set(row) - set(Claim.__dataclass_fields__)
     if unknown:
