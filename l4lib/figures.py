@@ -153,7 +153,10 @@ def plot_sphere(
     scale = Normalize(low, high)
     centres = (values[:-1, :-1] + values[1:, :-1] + values[:-1, 1:] + values[1:, 1:]) / 4
     colours = plt.get_cmap(cmap)(scale(centres))
-    ax.plot_surface(*grid, facecolors=colours, rstride=1, cstride=1, linewidth=0, antialiased=False, shade=False)
+    ax.computed_zorder = False  # or the surface would hide the marks that lie on it
+    ax.plot_surface(
+        *grid, facecolors=colours, rstride=1, cstride=1, linewidth=0, antialiased=False, shade=False, zorder=1
+    )
     ax.view_init(*view)
     ax.set_box_aspect((1, 1, 1), zoom=1.35)
     ax.set_axis_off()
@@ -169,7 +172,9 @@ def plot_sphere(
         for kind, (name, marker, colour) in INDEX_STYLE.items():
             shown = marks[:, visible & (np.asarray(index) == kind)] * 1.02
             if shown.size:
-                ax.scatter(*shown, marker=marker, c=colour, edgecolors="black", s=70, label=name, depthshade=False)
+                ax.scatter(
+                    *shown, marker=marker, c=colour, edgecolors="black", s=70, label=name, depthshade=False, zorder=2
+                )
     return scale
 
 
@@ -209,6 +214,7 @@ class InteractiveSphere:
             "surfacecolor": _rounded(_values_on(grid, function)),
             "colorscale": "Viridis",
             "showlegend": False,
+            "showscale": False,
             "hovertemplate": "value %{surfacecolor:.3f}<extra></extra>",
             "lighting": {"ambient": 0.9, "diffuse": 0.2, "specular": 0.0},
             **dict(zip("xyz", coordinates, strict=True)),

@@ -26,7 +26,7 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import fft
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from l4lib.linear_maps import CirculantMap, as_signal_shape
 from l4lib.metrics import unique_kernels

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from l4lib.experiments.spec import PROFILES, Cell, Experiment, Row
 from l4lib.experiments.store import Store

@@ -1,0 +1,57 @@
+"""Shared by all tests: headless figures, and the option that measures the ledger's seconds."""
+
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "book" / "_ext"), str(ROOT / "tools")]
+mpl.use("agg")
+settings.register_profile("book", deadline=None)  # CI machines pause; speed is measured in benchmarks
+settings.load_profile("book")
+
+_seconds: dict[str, float] = defaultdict(float)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--time-claims", action="store_true", help="run only tests of claims and write their seconds into the ledger"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--time-claims"):
+        chosen = [item for item in items if item.get_closest_marker("claim")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    import time
+
+    start = time.perf_counter()
+    result = yield
+    for marker in item.iter_markers("claim"):
+        for name in marker.args:
+            _seconds[name] += time.perf_counter() - start
+    return result
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if not session.config.getoption("--time-claims") or exitstatus:
+        return
+    path = ROOT / "book" / "claims.yml"
+    name, lines = "", []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if found := re.match(r"- id: (\S+)", line):
+            name = found[1]
+        if line.startswith("  seconds:") and name in _seconds:
+            line = f"  seconds: {float(f'{_seconds[name]:.1g}'):g}"
+        lines.append(line)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
