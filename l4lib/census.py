@@ -371,14 +371,8 @@ def _rank_one_terms(T: Array, n: int, rng: np.random.Generator) -> tuple[Array, 
     """
     count = 2 * (n * (n + 1) * (n + 2) * (n + 3) // 24)
     V = random_points(n, count, rng=rng)
-    quadruples = np.array(list(itertools.combinations_with_replacement(range(n), 4))).T
-    i, j, k, ell = quadruples
-    # Scaled by the square root of the multiplicity, so that the Euclidean norm is the Frobenius norm of the tensor.
-    repeats = [np.bincount(column, minlength=n) for column in quadruples.T]
-    factorial = np.array([1.0, 1.0, 2.0, 6.0, 24.0])
-    scale = np.sqrt([24.0 / np.prod(factorial[r]) for r in repeats])
-    columns = V[i] * V[j] * V[k] * V[ell] * scale[:, None]
-    return V, np.linalg.lstsq(columns, T[i * n + j, k * n + ell] * scale, rcond=None)[0]
+    i, j, k, ell = np.array(list(itertools.combinations_with_replacement(range(n), 4))).T
+    return V, np.linalg.lstsq(V[i] * V[j] * V[k] * V[ell], T[i * n + j, k * n + ell], rcond=None)[0]
 
 
 def _hessian_spectra(A: Array, weights: Array, points: Array, alpha: Array) -> Array:
@@ -560,9 +554,8 @@ def census(
             f"degenerate critical point; take the census of U.T @ A with U an orthonormal basis of these {rank}"
         )
     # The tracker sees a tensor of norm √n, like its start; many columns are replaced by an equal sum of fewer terms.
-    used = np.flatnonzero(w)
-    V, v = A[:, used], w[used]
-    if V.shape[1] > n * (n + 1) * (n + 2) * (n + 3) // 12:
+    V, v = A, w
+    if m > n * (n + 1) * (n + 2) * (n + 3) // 12:
         V, v = _rank_one_terms(T, n, rng)
     v = v * (np.sqrt(n) / norm)
 
@@ -663,7 +656,7 @@ class _Bar:
     def __enter__(self) -> Callable[[int], Any]:
         if not self.show:
             return lambda count: None
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
 
         self.bar = tqdm(total=self.total, desc="paths", unit="path")
         update: Callable[[int], Any] = self.bar.update
