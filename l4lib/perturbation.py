@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
 
 from l4lib.frames import frame_report
+from l4lib.landscape import atom_gradient_bound
 from l4lib.objective import data_constant, phi_T
 from l4lib.sphere import inner, project, random_points, tangent, tangent_basis
 from l4lib.validate import (
@@ -657,7 +658,7 @@ def _squeeze(n: int, K: float, mu: float, epsilon: Array, threshold: Array) -> d
         t = _least_root(linear, delta, 1.0 - mu, mu + slope, t)
         h = np.fmax(h, 1.0 - x * x)
     C4 = h * (4.0 * h - 3.0 - 3.0 * K * t * t) - 16.0 * epsilon
-    slope_at_atom = mu * mu * np.sqrt(K * (K - 1.0)) + g
+    slope_at_atom = atom_gradient_bound(mu, K) + g
     R = np.linspace(0.0, 0.5, 251)[1:]
     c2, t_R = np.cos(R) ** 2, mu + np.tan(R)
     convexity = np.where(t_R <= 1.0, c2 * (4.0 * c2 - 3.0 - 3.0 * K * t_R * t_R), -np.inf) - 16.0 * epsilon[..., None]

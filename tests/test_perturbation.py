@@ -8,6 +8,7 @@ import pytest
 
 from l4lib import frames
 from l4lib.census import census_tensor
+from l4lib.landscape import sharp_condition
 from l4lib.models import bernoulli_gaussian, make_odl
 from l4lib.objective import data_constant, phi_DL, phi_T
 from l4lib.perturbation import (
@@ -389,6 +390,21 @@ def test_guarantee_evaluates_the_conditions_of_the_page(n, K, mu):
     # the edge: fails just above the budget, holds below it, for every smaller ε as well
     assert not landscape_guarantee(n, K, mu, 1.01 * budget).holds
     assert all(landscape_guarantee(n, K, mu, fraction * budget).holds for fraction in (1e-3, 0.3, 0.99))
+
+
+@pytest.mark.claim("finite-sample-landscape")
+@pytest.mark.parametrize(("K", "mu"), [(1.2, 0.1), (2.0, 0.125), (2.5, 0.02)])
+def test_the_population_criterion_is_the_limit(K, mu):
+    """For ε → 0 and h̄ → 1 − K/3 every margin tends to that of the sharp criterion of the population."""
+    population_margins = sharp_condition(K, mu)
+    assert population_margins.holds
+    found = landscape_guarantee(40, K, mu, 1e-12, threshold=(1 - K / 3) * (1 - 1e-9))
+    assert found.holds
+    wanted = (population_margins.C1, population_margins.C2, population_margins.C3)
+    assert found.margins[:3] == pytest.approx(wanted, abs=1e-6)
+    assert (found.h, found.t) == pytest.approx((population_margins.h, population_margins.t), abs=1e-4)
+    assert found.margins[3] == pytest.approx(population_margins.h * population_margins.C4, abs=1e-3)
+    assert found.distance == pytest.approx(population_margins.distance, rel=2e-2)
 
 
 @pytest.mark.claim("finite-sample-landscape")
