@@ -120,10 +120,6 @@ class ShiftSubspace:
     TypeError, ValueError
         If the data are not finite or K exceeds the number of lags.
 
-    References
-    ----------
-    Claim ``shift-subspace``.
-
     Examples
     --------
     >>> import numpy as np
@@ -293,10 +289,6 @@ def recover_kernels(
     ------
     TypeError, ValueError
         If the samples are unusable: NaN, constant, with a spectral zero and no ``floor``; or an option is out of range.
-
-    References
-    ----------
-    Chapter *All kernels, and real recordings*.
 
     Examples
     --------

@@ -156,10 +156,6 @@ class CirculantMap(LinearMap):
     TypeError, ValueError
         If Y is not a finite matrix or the shape does not fit.
 
-    References
-    ----------
-    Claim ``circulant-structure``.
-
     Examples
     --------
     >>> import numpy as np

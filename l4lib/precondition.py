@@ -213,10 +213,6 @@ def circular_whitening(
     RuntimeWarning
         If frequencies were regularised.
 
-    References
-    ----------
-    Claim ``preconditioner-tight``.
-
     Examples
     --------
     >>> import numpy as np

@@ -55,7 +55,6 @@ def test_gradient_of_the_subspace_form_by_finite_differences():
     assert np.allclose(slope, np.sum(form.value_and_gradient(Q)[1] * V, axis=0), rtol=1e-6)
 
 
-@pytest.mark.claim("shift-subspace")
 def test_kernels_are_where_the_form_reaches_one():
     """F ≤ 1 on the sphere, F near 1 at the preconditioned kernels and their shifts, clearly below elsewhere."""
     data = models.make_cdl((16, 2), 40_000, 0.1, rng=np.random.default_rng(6))

@@ -40,7 +40,6 @@ def test_batches_are_columns(name):
     assert np.allclose(B.dense().T @ Q, B.adjoint(Q))
 
 
-@pytest.mark.claim("circulant-structure")
 def test_circulant_map_is_made_of_all_shifts():
     Y = RNG.standard_normal((6, 2))
     shifts = np.column_stack([np.roll(Y[:, i], j) for i in range(2) for j in range(6)])
@@ -50,7 +49,6 @@ def test_circulant_map_is_made_of_all_shifts():
     assert np.allclose(CirculantMap(picture.reshape(12, 1), shape=(3, 4)).dense(), shifts)
 
 
-@pytest.mark.claim("circulant-structure")
 def test_circulant_map_convolves():
     a, x = RNG.standard_normal((2, 8))
     direct = [sum(a[(t - s) % 8] * x[s] for s in range(8)) for t in range(8)]

@@ -65,7 +65,6 @@ def test_circular_whitening_is_the_inverse_root_of_the_circulant_second_moment(s
     assert np.allclose(white @ white.T / white.shape[1], 0.3 * np.eye(12))
 
 
-@pytest.mark.claim("preconditioner-tight")
 def test_preconditioner_makes_the_kernels_a_tight_frame():
     """With scale Kθ: PA₀ is tight with constant K up to p^(−1/2), and Σ_k ν_k² = K."""
     n, K, theta, p = 16, 3, 0.2, 20_000
