@@ -946,10 +946,7 @@ def sample_size_bound(n: int, m: int, theta: float, *, epsilon: float, delta: fl
         raise ValueError(f"m: expected at least n = {n} atoms for a tight frame, got {m}")
     K, D = m / n, theta * m
     eighth = (
-        _touchard4(D)
-        + 12.0 * K * (D * D * D + 3.0 * D * D + D)
-        + 44.0 * K * K * (D * D + D)
-        + 48.0 * K * K * K * D
+        _touchard4(D) + 12.0 * K * (D * D * D + 3.0 * D * D + D) + 44.0 * K * K * (D * D + D) + 48.0 * K * K * K * D
     )
     markov = data_constant(theta) ** 2 * eighth / (delta * epsilon * epsilon)
     found = minimize_scalar(

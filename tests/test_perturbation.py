@@ -292,14 +292,16 @@ def test_inequalities_with_slack_at_any_point(untight):
             g = np.linalg.norm(form.gradient(q))
             b, t, a, P = 3 / (1 + kappa), zeta[1] / zeta[0], alpha / h, K - h
             p, gamma = P / h, g / h**1.5
-            slacks.append([
-                a - b * (1 - h),
-                a - b * (1 - mu) * t**2,
-                mu + gamma - t * (a - t**2 - mu * (p - t**2)),
-                mu * t * p + gamma * sqrt(max(0, 1 - h)) - abs(1 - a),
-                mu * sqrt(max(0, P * (a - h))) / h + gamma * sqrt(max(0, 1 - h)) - abs(1 - a),
-                P * (t**2 + mu * t / h) + gamma * sqrt(max(0, 1 - h)) - (1 - h),
-            ])
+            slacks.append(
+                [
+                    a - b * (1 - h),
+                    a - b * (1 - mu) * t**2,
+                    mu + gamma - t * (a - t**2 - mu * (p - t**2)),
+                    mu * t * p + gamma * sqrt(max(0, 1 - h)) - abs(1 - a),
+                    mu * sqrt(max(0, P * (a - h))) / h + gamma * sqrt(max(0, 1 - h)) - abs(1 - a),
+                    P * (t**2 + mu * t / h) + gamma * sqrt(max(0, 1 - h)) - (1 - h),
+                ]
+            )
     least = np.min(slacks, axis=0)
     if untight:
         assert np.min(least) < -0.01
@@ -543,9 +545,7 @@ def test_mean_square_by_simulation():
     rng = np.random.default_rng(11)
     A = frames.simplex(4)
     p, repeats = 400, 1500
-    squares = [
-        perturbation(A @ bernoulli_gaussian(5, p, 0.3, rng=rng), A, 0.3).frobenius ** 2 for _ in range(repeats)
-    ]
+    squares = [perturbation(A @ bernoulli_gaussian(5, p, 0.3, rng=rng), A, 0.3).frobenius ** 2 for _ in range(repeats)]
     error = np.std(squares) / sqrt(repeats)
     assert abs(np.mean(squares) - mean_square_perturbation(A, 0.3) / p) < 5 * error
     assert error < 0.1 * np.mean(squares)  # so that the comparison says something
@@ -718,10 +718,14 @@ def test_the_size_of_the_error_falls_like_the_square_root_of_p():
     A = frames.simplex(4)
     sizes = np.array([500, 5000, 50_000])
     mean = [
-        np.mean([
-            injective_norm(perturbation(A @ bernoulli_gaussian(5, p, 0.3, rng=rng), A, 0.3), rng=rng, starts=16).lower
-            for _ in range(12)
-        ])
+        np.mean(
+            [
+                injective_norm(
+                    perturbation(A @ bernoulli_gaussian(5, p, 0.3, rng=rng), A, 0.3), rng=rng, starts=16
+                ).lower
+                for _ in range(12)
+            ]
+        )
         for p in sizes
     ]
     assert np.polyfit(np.log(sizes), np.log(mean), 1)[0] == pytest.approx(-0.5, abs=0.1)
