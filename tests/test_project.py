@@ -83,7 +83,7 @@ def test_readme_links_exist():
 
 
 def test_no_private_path_and_no_registry_address_is_committed():
-    patterns = [r"/work/", r"/root/", r"/tmp/", r"(?i)index-url", r"(?i)find-links", r'"resolved": "http', r"files\.pythonhosted"]
+    patterns = [r"/work/", r"/root/", r"/tmp/", r"(?i)index-url", r"(?i)find-links", r"pythonhosted"]
     own = Path(__file__).resolve()
     for path in tracked():
         if path.suffix in {".png", ".npz", ".svg"} or path.resolve() == own:
