@@ -39,6 +39,7 @@ def signature(c):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.claim("census-complete")
 def test_counts_euler_and_residuals_of_random_dictionaries(n, seed):
     rng = np.random.default_rng([n, seed])
     m = int(rng.integers(n + 1, 2 * n + 1)) if n > 2 else 2 * n
@@ -57,6 +58,7 @@ def test_counts_euler_and_residuals_of_random_dictionaries(n, seed):
 
 
 @pytest.mark.parametrize(("n", "m"), [(6, 12), (7, 9), (8, 13)])
+@pytest.mark.claim("census-complete")
 def test_larger_dictionaries_lose_no_path(n, m):
     rng = np.random.default_rng(n)
     c = census(frames.random_untf(n, m, rng=rng), rng=rng).require_complete()
@@ -106,6 +108,7 @@ def _real_newton(A, q, iterations=60):
 
 
 @pytest.mark.parametrize(("n", "m", "seed"), [(3, 5, 0), (4, 7, 1), (5, 7, 2)])
+@pytest.mark.claim("census-full-list")
 def test_newton_from_many_starts_never_finds_a_point_outside_the_census(n, m, seed):
     rng = np.random.default_rng(seed)
     A = frames.random_untf(n, m, rng=rng)
@@ -205,6 +208,7 @@ KOLDA_MAYO = [
 ]
 
 
+@pytest.mark.claim("census-published")
 def test_the_tensor_of_kofidis_and_regalia_has_the_published_eigenpairs():
     c = census_tensor(symmetric_tensor(3, KOFIDIS_REGALIA), rng=np.random.default_rng(0)).require_complete()
     assert (c.found, c.real) == (13, 11)
@@ -337,6 +341,7 @@ def test_threads_do_not_change_the_result():
     ],
     ids=["three lines", "icosahedron", "three lines + one", "three + three lines"],
 )
+@pytest.mark.claim("census-full-list")
 def test_continua_are_found_out(A):
     c = census(A, rng=np.random.default_rng(0))
     assert not c.complete
@@ -423,6 +428,7 @@ def test_the_tolerance_of_the_predictor_does_not_matter(tol):
     assert signature(census(A, rng=np.random.default_rng(1), tol=tol).require_complete()) == signature(reference)
 
 
+@pytest.mark.claim("census-complete")
 def test_each_check_can_fail():
     rng = np.random.default_rng(2)
     c = census(frames.random_unit(3, 5, rng=rng), rng=rng).require_complete()

@@ -1,0 +1,107 @@
+"""Figures through their plotted arrays: what is drawn is what was given."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from l4lib import figures
+
+
+@pytest.fixture(autouse=True)
+def _clean():
+    yield
+    plt.close("all")
+
+
+def height(Q):
+    return Q[2]
+
+
+def test_sphere_is_coloured_by_the_function():
+    ax = plt.figure().add_subplot(projection="3d")
+    scale = figures.plot_sphere(ax, height)
+    surface = ax.collections[0]
+    grid = figures.sphere_grid()
+    centres = (grid[2][:-1, :-1] + grid[2][1:, :-1] + grid[2][:-1, 1:] + grid[2][1:, 1:]) / 4
+    assert (scale.vmin, scale.vmax) == (-1.0, 1.0)
+    expected = plt.get_cmap("viridis")(scale(centres)).reshape(-1, 4)
+    assert np.allclose(surface._facecolor3d, expected)
+
+
+def test_visible_points_are_marked_by_their_index_and_hidden_ones_are_not():
+    ax = plt.figure().add_subplot(projection="3d")
+    points = np.array([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0], [0, 0, 1]]).T
+    figures.plot_sphere(ax, height, points=points, index=np.array([0, 1, 0, 2]), view=(20, 45))
+    drawn = {mark.get_label(): np.array(mark._offsets3d) for mark in ax.collections[1:]}
+    assert set(drawn) == {"local minimiser", "saddle", "local maximiser"}
+    assert np.allclose(drawn["local minimiser"], 1.02 * points[:, [0]])  # the one at (-1, 0, 0) is behind
+    assert np.allclose(drawn["local maximiser"], 1.02 * points[:, [3]])
+
+
+def test_a_flat_function_has_a_scale():
+    ax = plt.figure().add_subplot(projection="3d")
+    scale = figures.plot_sphere(ax, lambda Q: np.ones(Q.shape[1]))
+    assert scale.vmin < 1 < scale.vmax
+
+
+def test_points_need_their_indices():
+    ax = plt.figure().add_subplot(projection="3d")
+    with pytest.raises(ValueError, match="one Morse index for each of the 3 points"):
+        figures.plot_sphere(ax, height, points=np.eye(3), index=np.zeros(2, int))
+
+
+def test_grid_is_on_the_sphere():
+    assert np.allclose(np.sum(figures.sphere_grid(40) ** 2, axis=0), 1)
+
+
+def test_rotatable_sphere_carries_values_and_points_and_is_always_the_same():
+    make = lambda: figures.InteractiveSphere(  # noqa: E731
+        "x", height, points=np.eye(3), index=np.array([0, 1, 2]), label="a sphere"
+    )
+    html = make()._repr_html_()
+    assert html == make()._repr_html_()
+    assert 'id="sphere-x"' in html
+    assert 'aria-label="a sphere"' in html
+    traces = json.loads(html.split('json">')[1].split("</script>")[0])
+    assert np.allclose(traces[0]["surfacecolor"], figures.sphere_grid(60)[2], atol=6e-4)
+    assert [trace["name"] for trace in traces[1:]] == ["local minimiser", "saddle", "local maximiser"]
+    assert traces[2]["y"] == [1.02]
+    assert "a sphere" in repr(make())
+
+
+def test_band_draws_curve_and_interval():
+    _, ax = plt.subplots()
+    x = np.arange(4.0)
+    figures.plot_band(ax, x, x**2, x**2 - 1, x**2 + 2, label="l", colour="#000000")
+    assert np.allclose(ax.lines[0].get_ydata(), x**2)
+    vertices = ax.collections[0].get_paths()[0].vertices
+    for low, high in zip(x**2 - 1, x**2 + 2, strict=True):
+        assert low in vertices[:, 1]
+        assert high in vertices[:, 1]
+
+
+def test_heatmap_shows_the_array_with_its_ticks():
+    _, ax = plt.subplots()
+    values = np.arange(6.0).reshape(3, 2) / 6
+    figures.plot_heatmap(ax, np.array([1, 20]), np.array([0.1, 0.2, 0.3]), values, label="share")
+    assert np.array_equal(ax.images[0].get_array(), values)
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "20"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["0.1", "0.2", "0.3"]
+
+
+def test_pictures_are_shown_on_a_symmetric_scale():
+    stack = np.random.default_rng(0).standard_normal((3, 5, 4))
+    figure = figures.plot_pictures(stack, columns=3)
+    shown = [ax.images[0] for ax in figure.axes if ax.images]
+    assert len(shown) == 4
+    for k, image in enumerate(shown):
+        assert np.array_equal(image.get_array(), stack[:, :, k])
+        assert image.get_clim() == (-np.abs(stack[:, :, k]).max(), np.abs(stack[:, :, k]).max())
+
+
+def test_palette_colours_differ_in_lightness_or_hue():
+    values = [tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in figures.COLOURS.values()]
+    gaps = [np.linalg.norm(np.subtract(a, b)) for i, a in enumerate(values) for b in values[:i]]
+    assert min(gaps) > 60
