@@ -128,7 +128,11 @@ def critical(name):
     A = FRAMES[name]
     rng = np.random.default_rng(ALL.index(name) + 1)
     Q = critical_points(A, starts=60 if A.shape[0] > 30 else 200, rng=rng)
-    Q = np.hstack([Q, atom_minimisers(name)]) if name not in DESIGNS else Q
+    if name not in DESIGNS:
+        near = atom_minimisers(name)
+        gradient = phi_T(A).gradient(near)
+        # In a very coherent frame there need not be a critical point near an atom for Newton's method to find.
+        Q = np.hstack([Q, near[:, np.linalg.norm(gradient, axis=0) < 1e-12]])
     return Q, lambda_min(A, Q)
 
 
@@ -170,7 +174,7 @@ def test_taylor_slopes_of_gradient_and_hessian(name):
     slope, bend = -(A @ zeta**3 - alpha * q) @ v, alpha - 3 * np.sum(zeta**2 * omega**2)
     assert phi.gradient(q) @ v == pytest.approx(slope, abs=1e-12)
     assert v @ phi.hessian(q) @ v == pytest.approx(bend, abs=1e-12)
-    s = np.geomspace(1e-2, 1e-1, 8)
+    s = np.geomspace(1e-3, 1e-2, 8)
     values = np.array([float(phi.value(geodesic(q, v, t)) - phi.value(q)) for t in s])
 
     def order(model):
@@ -331,8 +335,8 @@ def test_points_without_negative_curvature_are_tall(name):
 @pytest.mark.claim("alpha-floor")
 def test_floor_nine_sixteenths_is_nearly_attained():
     n = 400
-    q = np.full(n, np.sqrt(0.2499 / (n - 1)))
-    q[0] = np.sqrt(0.7501)
+    q = np.full(n, np.sqrt(0.2495 / (n - 1)))
+    q[0] = np.sqrt(0.7505)
     least = lambda_min(np.eye(n), q[:, None])
     alpha = point_quantities(np.eye(n), q).alpha
     assert least[0] >= 0
