@@ -44,8 +44,8 @@ book: $(CACHE)/.library  ## execute every notebook and build the book
 .PHONY: test
 test: lint book  ## every test: library, ledger, notebooks, built book
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
-	$(ONE_THREAD) $(BIN)/python -m pytest -p no:doctest -o addopts= --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-		--nbval-cell-timeout=300 -n $(JOBS) --dist loadfile -p no:cacheprovider $$($(BIN)/python tools/book_notebooks.py)
+	$(ONE_THREAD) $(BIN)/python -m pytest -o addopts= -o filterwarnings=default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+		--nbval-cell-timeout=300 -n $(JOBS) --dist loadfile $$($(BIN)/python tools/book_notebooks.py)
 
 .PHONY: lint
 lint: $(STAMP)  ## style and types
