@@ -341,7 +341,7 @@ def test_floor_nine_sixteenths_is_nearly_attained():
     alpha = point_quantities(np.eye(n), q).alpha
     assert least[0] >= 0
     assert alpha_floor(n, 1.0) == 9 / 16
-    assert 9 / 16 <= alpha < 0.5635
+    assert 9 / 16 <= alpha < 0.566
 
 
 # The cubic dichotomy
