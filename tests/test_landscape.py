@@ -661,6 +661,11 @@ def test_one_minimiser_next_to_each_atom(name):
     atoms = A[:, :40]
     gradient = np.linalg.norm(phi_T(A).gradient(atoms), axis=0)
     assert np.all(gradient <= atom_gradient_bound(mu, K) + ROUNDING)
+    G = A.T @ A - np.eye(A.shape[1])
+    chain = np.sqrt(K) * np.linalg.norm(G**3, axis=0)
+    assert np.all(chain <= atom_gradient_bound(mu, K) + ROUNDING)
+    if name.startswith(("simplex", "paley")):  # equiangular: the last step loses nothing
+        assert np.allclose(chain, atom_gradient_bound(mu, K))
     Q = atom_minimisers(name)
     assert np.max(np.abs(phi_T(A).gradient(Q))) < 1e-11
     strength = 0.93 * (0.72 - 6.75 * K * mu**2)
