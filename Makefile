@@ -5,12 +5,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
-	$$p -c 'import sys; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))' 2>/dev/null && { echo $$p; break; }; done)
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 HTML := _build/html
 CACHE := _build/.jupyter_cache
+DOCTREES := _build/.doctrees
 LIBRARY := $(shell find l4lib -name '*.py')
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 JOBS ?= 2
@@ -20,18 +21,21 @@ help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found; pass one: make PYTHON=/path/to/python" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with the module venv found (Debian: apt install python3-venv); pass one: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[test]'
+	@# Jupyter kernels announce at each start that they talk over TCP; only errors are worth a line here.
+	mkdir -p $(VENV)/etc/ipython && echo 'get_config().IPKernelApp.log_level = 40' > $(VENV)/etc/ipython/ipython_kernel_config.py
 	touch $@
 
 .PHONY: install
 install: $(STAMP)  ## make the environment
 
-# Outputs made by an older library are not kept: the cache of executed notebooks is emptied when l4lib changes.
+# Outputs made by an older library are not kept: when l4lib changes, the cache of executed notebooks is emptied, and so are
+# the pages that Sphinx has read, since it would not look at a notebook again whose own text is the same.
 $(CACHE)/.library: $(STAMP) $(LIBRARY)
-	rm -rf $(CACHE)
+	rm -rf $(CACHE) $(DOCTREES)
 	mkdir -p $(CACHE)
 	touch $@
 
@@ -56,6 +60,7 @@ lint: $(STAMP)  ## style and types
 .PHONY: notebooks
 notebooks: $(STAMP)  ## execute the notebooks in place (after a change of l4lib)
 	$(ONE_THREAD) $(BIN)/python tools/execute_notebooks.py --jobs $(JOBS)
+	$(BIN)/python tools/readme_picture.py
 
 .PHONY: ledger-times
 ledger-times: $(STAMP)  ## measure the seconds of every claim's tests and write them into the ledger
@@ -66,9 +71,10 @@ serve: book  ## build, then serve the book on localhost:8000
 	$(BIN)/python -m http.server --directory $(HTML) --bind 127.0.0.1 8000
 
 .PHONY: lock
+# Fewest forks: all three Pythons get the same versions, so that stored outputs and type checks are the same everywhere.
 lock: $(STAMP)  ## pin the newest versions that fit pyproject.toml (needs the network)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-emit-index-url --no-header --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade --no-emit-index-url --no-header --no-annotate \
 		--all-extras pyproject.toml tools/build-requirements.in -o constraints.txt
 
 .PHONY: clean

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -45,7 +46,7 @@ COLOURS = {
 
 INDEX_STYLE = {
     0: ("local minimiser", "o", "#D55E00"),
-    1: ("saddle", "X", "#FFFFFF"),
+    1: ("saddle", "D", "#FFFFFF"),
     2: ("local maximiser", "s", "#000000"),
 }
 """Name, marker and colour of a critical point on S² by its Morse index."""
@@ -69,10 +70,10 @@ def use_style() -> None:
             "savefig.dpi": 110,
             "figure.figsize": (7.0, 4.0),
             "axes.titlesize": 12,
-            "axes.labelsize": 11,
+            "axes.labelsize": 12,
             "legend.frameon": True,
             "legend.fontsize": 10,
-            "mathtext.fontset": "cm",
+            "mathtext.fontset": "dejavusans",
             "figure.constrained_layout.use": True,
         }
     )
@@ -221,7 +222,7 @@ class InteractiveSphere:
         }
         self.traces: list[dict[str, Any]] = [surface]
         if points is not None and index is not None:
-            symbols = {"o": "circle", "X": "x", "s": "square"}
+            symbols = {"o": "circle", "D": "diamond", "s": "square"}
             for kind, (title, marker, colour) in INDEX_STYLE.items():
                 shown = np.asarray(points)[:, np.asarray(index) == kind]
                 if shown.size:
@@ -247,7 +248,7 @@ class InteractiveSphere:
     def _repr_html_(self) -> str:
         spec = json.dumps(self.traces, separators=(",", ":"), sort_keys=True)
         return (
-            f'<div class="l4-sphere" id="sphere-{self.name}" role="group" aria-label="{self.label}">'
+            f'<div class="l4-sphere" id="sphere-{self.name}" role="group" aria-label="{escape(self.label)}">'
             f'<script type="application/json">{spec}</script></div>'
         )
 

@@ -1,5 +1,6 @@
 """The project around the library: environments agree, the README's commands exist, nothing private is committed."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -48,6 +49,23 @@ def test_every_requirement_is_pinned_within_its_bounds():
             assert Requirement(entry).specifier.contains(version, prereleases=True), f"{entry}: pinned {version}"
 
 
+def test_all_supported_pythons_get_the_same_versions():
+    """Stored outputs, warnings and type checks depend on versions; they are to be the same on every Python."""
+    from packaging.requirements import Requirement
+
+    def installed(python):
+        lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        entries = [Requirement(line) for line in lines]
+        environment = {"python_version": python, "python_full_version": f"{python}.9"}
+        return {str(e.name): str(e.specifier) for e in entries if e.marker is None or e.marker.evaluate(environment)}
+
+    eldest = installed("3.11")
+    assert len(eldest) > 100
+    for python in ("3.12", "3.13"):
+        other = installed(python)
+        assert {name: pin for name, pin in other.items() if eldest.get(name, pin) != pin} == {}
+
+
 def test_environment_yml_is_thin_and_agrees():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert environment["channels"] == ["conda-forge"]
@@ -68,6 +86,15 @@ def test_readme_has_the_two_commands_and_ci_runs_the_second():
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
+def test_a_change_of_the_library_leaves_no_stale_page():
+    """Make would empty both the cache of executed notebooks and Sphinx's memory of the pages."""
+    plain = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    command = ["make", "--dry-run", "--what-if=l4lib/sphere.py", "book"]
+    told = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=True).stdout
+    (removal,) = [line for line in told.splitlines() if line.startswith("rm -rf")]
+    assert removal.split()[2:] == ["_build/.jupyter_cache", "_build/.doctrees"]
+
+
 def test_readme_python_runs():
     """The examples of the README, as a reader would paste them."""
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -75,6 +102,12 @@ def test_readme_python_runs():
     namespace = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), namespace)
+
+
+def test_the_picture_of_the_readme_is_that_of_the_chapter():
+    from readme_picture import PICTURE, stored_picture
+
+    assert PICTURE.read_bytes() == stored_picture(), "run tools/readme_picture.py"
 
 
 def test_readme_links_exist():
