@@ -11,6 +11,8 @@ Two routes lead to the kernels, both by restarts of local search on a quartic ov
   whether a point is a kernel.
   The fourth moment commutes with shifts, so in Fourier coordinates it falls into n/2 + 1 blocks of size n/2 + 1 and
   rank K: it is never formed as an n² × n² matrix.
+  Fourth powers are heavy-tailed, so the few largest samples decide; each sample is divided by the root of its norm
+  before, which on ordinary data about halves the error and costs a small bias on dense data.
 
 References
 ----------
@@ -230,6 +232,12 @@ class KernelRecovery:
         )
 
 
+def _tempered(Y: Array) -> Array:
+    """Each column divided by the root of its norm (relative to the mean): its fourth power grows like its square."""
+    norms = np.linalg.norm(Y, axis=0)
+    return Y * np.sqrt(np.divide(norms.mean(), norms, out=np.zeros_like(norms), where=norms > 0))
+
+
 def _cut(kernels: Array, length: int) -> Array:
     """Each kernel shifted so that its most energetic window of ``length`` samples comes first, and cut to it."""
     energy = kernels * kernels
@@ -325,7 +333,7 @@ def recover_kernels(
     show = (n * p * runs > 5e8) if progress is None else progress
     with tqdm(total=runs, disable=not show, desc="recover_kernels", unit="start") as bar:
         ends, values = [], []
-        form = ShiftSubspace(white, K, shape=shape) if method == "subspace" else None
+        form = ShiftSubspace(_tempered(white), K, shape=shape) if method == "subspace" else None
         objective = Quartic(CirculantMap(white, shape=shape), 1.0 / data.size) if form is None else None
         for start in range(0, runs, 16):
             batch = Q[:, start : start + 16]
