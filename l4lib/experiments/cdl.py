@@ -57,7 +57,7 @@ def _one_kernel_grid(sizes: tuple[int, int], kernels: tuple[int, ...], trials: i
 E5 = Experiment(
     id="E5",
     question="When does one run find a convolutional kernel, from a sample and from a random point?",
-    cells={"quick": _one_kernel_grid((5, 4), (2, 4), 6), "full": _one_kernel_grid((8, 6), (1, 2, 3, 4, 6), 24)},
+    cells={"quick": _one_kernel_grid((5, 4), (2, 4), 6), "full": _one_kernel_grid((11, 9), (1, 2, 3, 4, 6, 8), 50)},
     trial=_one_kernel,
 )
 
@@ -83,9 +83,9 @@ E6 = Experiment(
     cells={
         "quick": tuple(Cell({"n": 32, "K": K, "theta": 0.1, "p": 500}, 6) for K in (2, 3, 4)),
         "full": tuple(
-            Cell({"n": n, "K": K, "theta": theta, "p": 500}, 12)
+            Cell({"n": n, "K": K, "theta": theta, "p": 1000}, 30)
             for n in (32, 64)
-            for K in (2, 3, 4, 6)
+            for K in (2, 3, 4, 5, 6)
             for theta in (0.05, 0.1)
         ),
     },

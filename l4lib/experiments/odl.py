@@ -52,7 +52,7 @@ E2 = Experiment(
     question="How overcomplete can a random dictionary be before one random start no longer finds an atom?",
     cells={
         "quick": _overcomplete_grid((8, 12, 16, 24), np.geomspace(1 / 8, 4, 9), 12),
-        "full": _overcomplete_grid((8, 11, 16, 23, 32, 45), np.geomspace(1 / 16, 4, 13), 40),
+        "full": _overcomplete_grid((8, 11, 16, 23, 32, 45, 64), np.geomspace(1 / 16, 4, 19), 60),
     },
     trial=_overcomplete,
 )
@@ -80,7 +80,7 @@ def _samples_grid(theta_p: tuple[int, int], n_p: tuple[int, int], trials: int) -
 E3 = Experiment(
     id="E3",
     question="How many samples does one random start need, and how sparse must the coefficients be (K = 2)?",
-    cells={"quick": _samples_grid((5, 5), (3, 5), 8), "full": _samples_grid((9, 7), (6, 7), 24)},
+    cells={"quick": _samples_grid((5, 5), (3, 5), 8), "full": _samples_grid((11, 9), (9, 9), 50)},
     trial=_samples,
 )
 
