@@ -66,6 +66,10 @@ notebooks: $(STAMP)  ## execute the notebooks in place (after a change of l4lib)
 ledger-times: $(STAMP)  ## measure the seconds of every claim's tests and write them into the ledger
 	$(ONE_THREAD) $(BIN)/python -m pytest -q --time-claims
 
+.PHONY: bench
+bench: $(STAMP)  ## measure speed again and write benchmarks/*.json (peers are optional: benchmarks/requirements.txt)
+	for script in benchmarks/*.py; do $(ONE_THREAD) NUMBA_NUM_THREADS=1 $(BIN)/python $$script; done
+
 .PHONY: serve
 serve: book  ## build, then serve the book on localhost:8000
 	$(BIN)/python -m http.server --directory $(HTML) --bind 127.0.0.1 8000
