@@ -52,7 +52,8 @@ E2 = Experiment(
     question="How overcomplete can a random dictionary be before one random start no longer finds an atom?",
     cells={
         "quick": _overcomplete_grid((8, 12, 16, 24), np.geomspace(1 / 8, 4, 9), 12),
-        "full": _overcomplete_grid((8, 11, 16, 23, 32, 45, 64), np.geomspace(1 / 16, 4, 19), 60),
+        "full": _overcomplete_grid((8, 11, 16, 23, 32, 45, 64), np.geomspace(1 / 16, 4, 19), 60)
+        + _overcomplete_grid((91, 128), np.geomspace(1 / 16, 1, 13), 60),
     },
     trial=_overcomplete,
 )
