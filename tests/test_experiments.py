@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from l4lib.experiments import EXPERIMENTS, Cell, Experiment, Store, generator, run
+from l4lib.experiments import EXPERIMENTS, Cell, Experiment, Store, generator, read_record, run, write_record
 from l4lib.experiments.spec import code_hash
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def coin(params, rng):
@@ -204,3 +207,35 @@ def test_dask_gives_the_same_table(tmp_path):
             EXPERIMENTS["E4"], store=Store(tmp_path / "there"), scheduler=cluster.scheduler_address, progress=False
         )
     assert results(here).equals(results(there))
+
+
+def test_records_say_where_they_come_from_and_refuse_what_is_not_theirs(tmp_path):
+    store, folder = Store(tmp_path / "cells"), tmp_path / "results"
+    experiment = EXPERIMENTS["E7"]
+    with pytest.raises(FileNotFoundError, match="record"):
+        read_record("E7", folder)
+    with pytest.raises(RuntimeError, match="0 of 3 cells"):
+        write_record(experiment, profile="quick", store=store, folder=folder)
+    run(experiment, store=store, progress=False)
+    path = write_record(experiment, profile="quick", store=store, folder=folder)
+    record = read_record("E7", folder)
+    assert record.provenance["trials"] == len(record.table) == 15
+    assert record.provenance["origins"][0]["code"] == code_hash(experiment.module)
+    cells = list(experiment.cells["quick"][:1])
+    assert record.recomputes(experiment, cells=cells, trials=2)
+    record.table.loc[record.table["method"] == cells[0].params["method"], "iterations"] += 3
+    assert not record.recomputes(experiment, cells=cells, trials=2)
+    path.write_text(path.read_text().replace("True", "False", 1))
+    with pytest.raises(ValueError, match="digest"):
+        read_record("E7", folder)
+
+
+@pytest.mark.parametrize("name", ["E2", "E3", "E4", "E5", "E6", "E7"])
+def test_committed_records_are_recomputed_in_part(name):
+    """The first trial of the first and the last but cheap cells, run now, gives the committed row."""
+    record = read_record(name, ROOT / "book" / "results")
+    experiment = EXPERIMENTS[name]
+    assert record.provenance["profile"] == "full"
+    assert record.provenance["failed"] <= 0.001 * record.provenance["trials"]
+    assert len(record.table) == sum(cell.trials for cell in experiment.cells["full"])
+    assert record.recomputes(experiment, cells=list(experiment.cells["full"][:3]), trials=1)

@@ -5,8 +5,19 @@ An interrupted run loses nothing that was finished, and starting it again repeat
 """
 
 from l4lib.experiments.catalogue import EXPERIMENTS
+from l4lib.experiments.record import Record, read_record, write_record
 from l4lib.experiments.runner import run
 from l4lib.experiments.spec import Cell, Experiment, generator
 from l4lib.experiments.store import Store
 
-__all__ = ["EXPERIMENTS", "Cell", "Experiment", "Store", "generator", "run"]
+__all__ = [
+    "EXPERIMENTS",
+    "Cell",
+    "Experiment",
+    "Record",
+    "Store",
+    "generator",
+    "read_record",
+    "run",
+    "write_record",
+]

@@ -1,4 +1,4 @@
-"""The command line: ``python -m l4lib.experiments list | run E2 | show E2``."""
+"""The command line: ``python -m l4lib.experiments list | run E2 | show E2 | record E2``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from l4lib.experiments.catalogue import EXPERIMENTS
+from l4lib.experiments.record import write_record
 from l4lib.experiments.runner import run
 from l4lib.experiments.spec import PROFILES
 from l4lib.experiments.store import Store
@@ -16,11 +17,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m l4lib.experiments", description="Run the book's experiments.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="what experiments there are")
-    for name, text in (("run", "run what is missing, then print the table"), ("show", "print what is finished")):
+    for name, text in (
+        ("run", "run what is missing, then print the table"),
+        ("show", "print what is finished"),
+        ("record", "write the finished table and its provenance to a folder"),
+    ):
         command = commands.add_parser(name, help=text)
         command.add_argument("id", choices=sorted(EXPERIMENTS))
         command.add_argument("--profile", choices=PROFILES, default="quick")
         command.add_argument("--store", type=Path, default=Path("_build/experiments"), help="folder of finished cells")
+        if name == "record":
+            command.add_argument("--folder", type=Path, default=Path("book/results"), help="where to write")
+            continue
         command.add_argument("--csv", type=Path, help="also write the rows to this file")
         if name == "run":
             command.add_argument("--jobs", type=int, default=1, help="processes on this machine")
@@ -40,6 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.write(f"{name}  {experiment.question}  ({sizes})\n")
         return 0
     experiment, store = EXPERIMENTS[options.id], Store(options.store)
+    if options.command == "record":
+        try:
+            path = write_record(experiment, profile=options.profile, store=store, folder=options.folder)
+        except RuntimeError as problem:
+            sys.stderr.write(f"{problem}\n")
+            return 1
+        sys.stdout.write(f"{path}\n")
+        return 0
     if options.command == "run":
         table = run(
             experiment,
