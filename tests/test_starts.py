@@ -14,6 +14,7 @@ from l4lib.metrics import nearest_atom
 from l4lib.models import bernoulli_gaussian, make_cdl
 from l4lib.objective import Quartic, phi_T
 from l4lib.precondition import circular_whitening
+from l4lib.region import sample_threshold, sublevel_threshold, tight_frame
 from l4lib.sphere import exp, inner, project, random_points
 from l4lib.starts import (
     _log_moments,
@@ -330,6 +331,22 @@ def test_certain_sizes_for_adversarial_values():
     alpha = np.sum(B.adjoint(project(B.apply(X))) ** 4, axis=0)
     assert alpha.min() >= guarantee.level
     assert (1 - s * mu) ** 2 < (s + 1) * guarantee.level  # and one more is not covered
+
+
+@pytest.mark.claim("good-start")
+@pytest.mark.parametrize("name", ["legendre", "unequal", "random"])
+def test_the_required_level_suffices_for_the_region_chapter(name):
+    """L ν_min⁴ is at least the thresholds of the sublevel sets, and equal to them for equal norms."""
+    A = FRAMES[name]()
+    frame = tight_frame(A)
+    K, nu, mu = numbers(A)
+    kappa, unit = nu.max() / nu.min(), nu.min() ** 4
+    wanted = [sublevel_threshold(frame)] + [sample_threshold(frame, e) + 8 * e for e in (1e-6, 1e-2)]
+    given = [required_level(mu, kappa, K, epsilon=e) * unit for e in (None, 1e-6, 1e-2)]
+    for have, need in zip(given, wanted, strict=True):
+        assert have >= need * (1 - 1e-9)
+        if name == "legendre":
+            assert isclose(have, need)
 
 
 @pytest.mark.claim("good-start-asymptotic")
