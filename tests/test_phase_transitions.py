@@ -36,7 +36,7 @@ def test_midpoints_grow_faster_than_the_square_of_the_dimension():
 @pytest.mark.claim("samples-transition")
 def test_the_need_for_samples_grows_with_theta():
     table = read_record("E3", RESULTS).table
-    table = table[(table["n"] == 16) & table["p"].isin(table[table["theta"] > 0.3]["p"])]
+    table = table[(table["n"] == 16) & (table["theta"] != 0.1)]
     needed = []
     for _, rows in table.groupby("theta"):
         cell = counts(rows, "p")
