@@ -10,6 +10,7 @@ Where ϱ ≤ 15/64 every critical point is a strict saddle (or maximiser) or the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -188,7 +189,7 @@ def region_points(
     neither = frame.nu.size - small - large
     shape = points.shape[1:]
 
-    def shaped(values: Array) -> Array:
+    def shaped(values: NDArray[Any]) -> Any:
         return values.reshape(shape) if shape else values[0]
 
     return RegionPoints(
