@@ -36,8 +36,8 @@ def _coarse_size(n: int, m: int) -> int:
 
 
 def _refinement_size(m: int) -> int:
-    """Samples that the refinement uses: sixty for each atom, since an atom occurs in few of them."""
-    return max(2000, 60 * m)
+    """Samples that the refinement uses: forty for each atom, since an atom occurs in few of them."""
+    return max(3000, 40 * m)
 
 
 def _coarse_ends(samples: np.ndarray, Q: Array, *, max_iterations: int = 200) -> tuple[Array, np.ndarray]:

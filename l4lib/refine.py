@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from l4lib.sphere import project
-from l4lib.validate import Array, as_count, as_data, as_dictionary, as_tolerance
+from l4lib.validate import Array, as_array, as_count, as_data, as_dictionary, as_tolerance
 
 __all__ = ["Refinement", "refine_dictionary", "sparse_codes"]
 
 
 _ROUGH, _FINE = 0.3, 1e-8
 """Largest and smallest residual of a sample, relative to its norm, that counts as explained."""
+_COARSE_CODE = 0.05
+"""Residual at which codes stop while the atoms are still rough, so that codes do not absorb the error of the atoms."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Refinement:
         Unit atoms.
     iterations : int
         Rounds of coding and least squares.
-    change : float
-        Largest 1 − |correlation| between the atoms of the last two rounds.
+    changes : tuple of float
+        For each round the largest 1 − |correlation| of an atom with what it was before.
     explained : float
         Share of the samples used that are coded within the final residual tolerance.
     residual : float
@@ -46,13 +48,13 @@ class Refinement:
 
     A: Array
     iterations: int
-    change: float
+    changes: tuple[float, ...]
     explained: float
     residual: float
     converged: bool
 
 
-def sparse_codes(Y: ArrayLike, A: ArrayLike, max_nonzeros: int, *, tol: float = 1e-10) -> tuple[Array, Array]:
+def sparse_codes(Y: ArrayLike, A: ArrayLike, max_nonzeros: int, *, tol: ArrayLike = 1e-10) -> tuple[Array, Array]:
     """Orthogonal matching pursuit for all samples at once.
 
     Parameters
@@ -63,8 +65,9 @@ def sparse_codes(Y: ArrayLike, A: ArrayLike, max_nonzeros: int, *, tol: float = 
         Unit atoms.
     max_nonzeros : int
         Largest number of atoms a sample may use, at most n.
-    tol : float
-        A sample is done when its residual is below this share of its norm.
+    tol : float or array_like, shape (m,)
+        A sample is done when its residual is at most this share of its norm; if each atom has its own tolerance, the
+        largest among the atoms that the sample uses.
 
     Returns
     -------
@@ -87,12 +90,15 @@ def sparse_codes(Y: ArrayLike, A: ArrayLike, max_nonzeros: int, *, tol: float = 
     """
     data, atoms = as_data(Y), as_dictionary(A)
     n, p = data.shape
-    limit, tol = as_count(max_nonzeros, "max_nonzeros"), as_tolerance(tol, "tol")
+    limit = as_count(max_nonzeros, "max_nonzeros")
     if atoms.shape[0] != n:
         raise ValueError(f"A: expected {n} rows like Y, got shape {atoms.shape}")
     if limit > n:
         raise ValueError(f"max_nonzeros: expected at most n = {n}, got {limit}")
     m = atoms.shape[1]
+    tolerances = np.broadcast_to(as_array(tol, "tol", ndim=(0, 1), shape=f"() or ({m},)"), (m,))
+    if np.min(tolerances) <= 0:
+        raise ValueError(f"tol: expected positive tolerances, got {np.min(tolerances):g}")
     gram = atoms.T @ atoms
     products = atoms.T @ data
     norms = np.linalg.norm(data, axis=0)
@@ -102,6 +108,7 @@ def sparse_codes(Y: ArrayLike, A: ArrayLike, max_nonzeros: int, *, tol: float = 
     active = np.flatnonzero(norms > 0)
     residual = np.zeros(p)
     residual[active] = 1.0
+    allowed = np.zeros(p)
     correlation = products.copy()
     for _ in range(limit):
         if not active.size:
@@ -115,7 +122,8 @@ def sparse_codes(Y: ArrayLike, A: ArrayLike, max_nonzeros: int, *, tol: float = 
         X[support, active[:, None]] = coefficients
         rest = data[:, active] - atoms @ X[:, active]
         residual[active] = np.linalg.norm(rest, axis=0) / scale[active]
-        going = residual[active] > tol
+        allowed[active] = np.maximum(allowed[active], tolerances[chosen])
+        going = residual[active] > allowed[active]
         correlation[:, active] = atoms.T @ rest
         active, support = active[going], support[going]
     return X, residual
@@ -150,8 +158,8 @@ def refine_dictionary(
     Returns
     -------
     Refinement
-        With ``converged`` False and the atoms as they came if too few samples can be explained (m per atom are wanted
-        on average, and each atom must be used), or if the rounds do not settle.
+        With ``converged`` False and the atoms as they came if too few samples can be explained (two for each atom, and
+        each atom in three), if the codes leave more than 2.5 % of a typical sample, or if the rounds do not settle.
 
     Raises
     ------
@@ -178,11 +186,14 @@ def refine_dictionary(
     rounds, tol = as_count(iterations, "iterations"), as_tolerance(tol, "tol")
     atoms = start
     scales = np.full(m, _ROUGH)
-    # Lenient rounds until the atoms stand still, so that none loses its samples; then strict ones without wrong codes.
+    # Coarse codes until the atoms stand still: finer ones would use spare atoms to absorb their errors. Then fine ones.
     strict = False
-    change, explained, typical = np.inf, 0.0, np.inf
+    changes: list[float] = []
+    explained, typical = 0.0, np.inf
     for count in range(1, rounds + 1):
-        X, residual = sparse_codes(used, atoms, limit, tol=min(0.02, float(scales.max()) / 4))
+        X, residual = sparse_codes(
+            used, atoms, limit, tol=np.minimum(_COARSE_CODE, scales / 2) if strict else _COARSE_CODE
+        )
         uses = X != 0
         # A sample may have the residual that is usual for the worst of its atoms, so that a bad atom keeps its samples.
         good = (residual <= np.max(np.where(uses, scales[:, None], 0.0), axis=0)) & uses.any(axis=0)
@@ -194,10 +205,16 @@ def refine_dictionary(
         new = project(np.asarray(solution.T, dtype=np.float64))
         agreement = np.sum(new * atoms, axis=0)
         change = float(np.max(1.0 - np.abs(agreement)))
+        changes.append(max(change, 0.0))
         atoms = new * np.where(agreement < 0, -1.0, 1.0)
-        factor, share = (3.0, 0.25) if strict else (4.0, 0.5)
-        scales = np.array([factor * np.quantile(residual[good][row], share) for row in uses]).clip(_FINE, _ROUGH)
-        if strict and change <= tol and np.min(np.abs(np.sum(atoms * start, axis=0))) > 0.9:
-            return Refinement(atoms, count, change, explained, typical, True)
-        strict = strict or change <= 1e-6 or count >= rounds // 2
-    return Refinement(start, count, change, explained, typical, False)
+        typical_of = [float(np.median(residual[good][row])) for row in uses]
+        scales = np.array([4.0 * value if strict else _ROUGH for value in typical_of]).clip(_FINE, _ROUGH)
+        if (
+            strict
+            and change <= tol
+            and typical <= _COARSE_CODE / 2
+            and np.min(np.abs(np.sum(atoms * start, axis=0))) > 0.9
+        ):
+            return Refinement(atoms, count, tuple(changes), explained, typical, True)
+        strict = strict or change <= 1e-7 or count >= rounds // 3
+    return Refinement(start, count, tuple(changes), explained, typical, False)
