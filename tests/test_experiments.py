@@ -166,7 +166,7 @@ def test_every_trial_of_the_catalogue_runs_and_is_json(name):
     for cell in (experiment.cells["quick"][0], experiment.cells["quick"][-1]):
         row = experiment.run_trial(cell, 0)
         assert "error" not in row
-        assert any(key.startswith("success") for key in row)
+        assert any(isinstance(value, bool) for value in row.values())
         assert json.loads(json.dumps(row)) == row
 
 
