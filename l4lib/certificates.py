@@ -45,7 +45,8 @@ class Certificate:
     ----------
     document : dict
         What is stored: the matrix (binary64, hexadecimal), the chart c, and for each solution its centre as integers
-        in units of 2^−bits; for a real one also its Morse index and its nearest atom.
+        in units of 2^−bits; for a real one also its Morse index, and for a
+        local minimiser its nearest atom.
     verdict : Verdict
         What the checker has proved.
     """
@@ -183,10 +184,12 @@ def _nearest(value: Any, check: Any, bits: int) -> int:
 
 
 def _name_real_points(document: dict[str, Any], found: Census) -> None:
-    """Write Morse index and nearest atom of each real row, from the census."""
+    """Write the Morse index of each real row, and the nearest atom of a local minimiser, from the census."""
     for row in document["rows"]:
         if "im" in row:
             continue
         q = np.array([int(t, 16) / 2.0 ** document["bits"] for t in row["re"][:-1]])
         nearest = int(np.argmax(np.abs((q / np.linalg.norm(q)) @ found.points)))
-        row["index"], row["atom"] = int(found.index[nearest]), int(found.nearest_atom[nearest])
+        row["index"] = int(found.index[nearest])
+        if row["index"] == 0:
+            row["atom"] = int(found.nearest_atom[nearest])

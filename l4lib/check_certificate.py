@@ -1,8 +1,6 @@
 """Check a certificate of all critical lines of a quartic: ``python -m l4lib.check_certificate FILE...``.
 
-This one file is all that must be trusted: it imports nothing of l4lib, only python-flint's ball arithmetic, in which
-every operation returns a ball that contains the exact result and ``a < b`` holds only if it holds for all members.
-Why each step proves what it says is in the chapter *Certificates*.
+To be trusted are this file and python-flint, whose balls contain the exact results; nothing of l4lib is imported.
 """
 
 from __future__ import annotations
@@ -58,11 +56,11 @@ class System:
         rows = [[float.fromhex(a) for a in row] for row in document["A"]]
         self.n, self.m, self.c, self.bits = len(rows), len(rows[0]), document["patch"], document["bits"]
         shape = document["format"] == FORMAT and {len(row) for row in rows} == {self.m} and len(self.c) == self.n >= 2
-        if not (shape and 32 <= document["radius"] < self.bits <= 4096 and {type(c) for c in self.c} == {int}):
+        whole = {type(v) for v in [*self.c, self.bits, document["radius"]]} == {int}
+        if not (shape and whole and 32 <= document["radius"] < self.bits <= 900):
             raise Rejected(f"the header does not describe a certificate of the format {FORMAT!r}")
-        ctx.prec = 2 * self.bits
         self.unit, self.r = arb(2) ** -self.bits, arb(2) ** -document["radius"]
-        self.A, self.At = acb_mat(rows), acb_mat(rows).transpose()
+        ctx.prec, self.A, self.At = 2 * self.bits, acb_mat(rows), acb_mat(rows).transpose()
 
     def weighted(self, q: Any) -> Any:
         """M(q) = 3A diag(ζ²)Aᵀ with ζ = Aᵀq, so that Σ ζ_i³ a_i = M(q)q/3 has the Jacobian M(q)."""
@@ -85,8 +83,8 @@ class System:
         rates = [sum((abs(E[i, j] - (i == j)) for j in size), arb(0)) for i in size]
         return all(k < 1 and abs(s) + k * self.r < self.r for k, s in zip(rates, (Y * value).entries(), strict=True))
 
-    def real_point(self, centre: list[Any], atom: int) -> tuple[int, float, float]:
-        """Morse index, curvature bound (see :class:`Verdict`) and lower bound of the |correlation| with an atom."""
+    def real_point(self, centre: list[Any]) -> tuple[int, float, list[Any]]:
+        """Morse index, curvature bound (see :class:`Verdict`) and the |correlations| with all atoms."""
         box = [x.real + arb(0, 1) * self.r for x in centre]
         q, lam, M = box[: self.n], box[self.n], self.weighted(acb_mat(self.n, 1, box[: self.n]))
         norm2, size = sum((x * x for x in q), arb(0)), range(self.n)
@@ -98,10 +96,10 @@ class System:
         negative = sum(bool(v < 0) for v in values)
         if not lam > 0 or negative + sum(bool(v > 0) for v in values) != self.n:
             raise Rejected("an eigenvalue of the Hessian cannot be told from zero")
-        a = [self.A[j, atom].real for j in range(self.n)]
-        inner, square = sum((x * y for x, y in zip(a, q, strict=True)), arb(0)), sum((x * x for x in a), arb(0))
         bound = below(*values[1:]) if negative == 1 else -below(-values[0], -values[1])
-        return negative - 1, bound, below(abs(inner) / (square * norm2).sqrt())
+        lengths = [sum((self.A[j, i].real ** 2 for j in size), arb(0)) for i in range(self.m)]
+        zeta = (self.At * acb_mat(self.n, 1, q)).entries()
+        return negative - 1, bound, [abs(z.real) / (v * norm2).sqrt() for z, v in zip(zeta, lengths, strict=True)]
 
 
 def check(document: dict[str, Any]) -> Verdict:
@@ -123,14 +121,16 @@ def check(document: dict[str, Any]) -> Verdict:
             if not S.contracts(centre):
                 raise Rejected(f"row {k}: Krawczyk's test fails, so that the box need not hold exactly one solution")
             if "im" not in row:
-                real.append((*S.real_point(centre, row["atom"]), row["atom"]))
-                if real[-1][0] != row["index"] or row["atom"] < 0:
-                    raise Rejected(f"row {k}: the Morse index is {real[-1][0]}, claimed {row['index']}")
+                (index, bound, near), atom = S.real_point(centre), row.get("atom", 0)
+                rivals = [c for i, c in enumerate(near) if i != atom]
+                if index != row["index"] or (index == 0 and not all(near[atom] > c for c in rivals)):
+                    raise Rejected(f"row {k}: the Morse index is not {row['index']}, or atom {atom} is not the nearest")
+                real.append((index, bound, below(near[atom]), atom))
         for (j, first), (k, second) in combinations(enumerate(boxes), 2):
             if all(abs(a - b) <= 2 * width for a, b in zip(first, second, strict=True)):
                 raise Rejected(f"rows {j} and {k}: the boxes meet, so that they may hold the same solution")
         wells, counts = [p for p in real if p[0] == 0], tuple(sum(p[0] == i for p in real) for i in range(S.n))
-        convexity, correlation = min((p[1] for p in wells), default=math.inf), min((p[2] for p in wells), default=0.0)
+        convexity, correlation = min(p[1] for p in wells), min(p[2] for p in wells)  # the maximum of α is a well
         escape = max((p[1] for p in real if p[0] > 0), default=-math.inf)
         benign = sorted(p[3] for p in wells) == list(range(S.m))
         return Verdict(S.n, S.m, len(rows), len(real), counts, convexity, escape, correlation, benign)

@@ -136,8 +136,35 @@ def _patch(document):
     document["patch"][0] += 1
 
 
+def _well(document):
+    return [row for row in document["rows"] if row.get("index") == 0]
+
+
 def _atom(document):
-    _row(document, True)["atom"] = 99
+    _well(document)[0]["atom"] = 99
+
+
+def _atom_below_zero(document):
+    well = _well(document)[0]
+    well["atom"] -= 6  # the same column in Python's counting from the end
+
+
+def _swapped_atoms(document):
+    first, second = _well(document)[:2]
+    first["atom"], second["atom"] = second["atom"], first["atom"]
+
+
+def _one_atom_for_all(document):
+    for row in _well(document):
+        row["atom"] = 0
+
+
+def _fractional_radius(document):
+    document["radius"] -= 0.5
+
+
+def _fractional_bits(document):
+    document["bits"] = float(document["bits"])
 
 
 def _format(document):
@@ -159,6 +186,11 @@ CHANGES = [
     _claimed_complex,
     _patch,
     _atom,
+    _atom_below_zero,
+    _swapped_atoms,
+    _one_atom_for_all,
+    _fractional_radius,
+    _fractional_bits,
     _format,
     _short_centre,
 ]

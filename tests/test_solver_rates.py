@@ -107,3 +107,21 @@ def test_iteration_counts_of_the_record():
     assert (median["trust region"] < median["gradient descent"]).all()
     assert (median["trust region"] < median["power map"]).all()
     assert (table.loc[table["method"] == "power map", ["values", "hessians"]] == 0).all(axis=None)
+
+
+@pytest.mark.claim("local-rate")
+def test_a_strict_minimiser_with_a_zero_curvature_is_approached_slowly():
+    """Two unit atoms at ±30°: a strict minimiser between them with λ₁ = 0, so the factor is one."""
+    angle = np.pi / 6
+    A = np.array([[np.cos(angle), np.cos(angle)], [np.sin(angle), -np.sin(angle)]])
+    phi, q = phi_T(A), np.array([1.0, 0.0])
+    assert phi.curvatures(q)[0] == pytest.approx(0.0, abs=1e-12)
+    for t in (0.02, 0.1, 0.3):
+        assert phi.value(np.array([np.cos(t), np.sin(t)])) > phi.value(q)
+    point = np.array([np.cos(0.3), np.sin(0.3)])
+    turns = []
+    for _ in range(1000):
+        point = power_step(A, point)
+        turns.append(abs(point[1]))
+    assert turns[-1] < turns[99] < turns[9]
+    assert turns[-1] / turns[-2] > 0.99
