@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
 
+from l4lib.forms import LARGEST_N, SymmetricQuartic, pairs, rank_one_sum
 from l4lib.frames import frame_report
 from l4lib.landscape import atom_gradient_bound
 from l4lib.objective import data_constant, phi_T
-from l4lib.sphere import inner, project, random_points, tangent, tangent_basis
+from l4lib.sphere import project, random_points, tangent, tangent_basis
 from l4lib.validate import (
     Array,
     as_array,
@@ -41,7 +42,6 @@ __all__ = [
     "LandscapeGuarantee",
     "SampleSize",
     "SupportMoments",
-    "SymmetricQuartic",
     "expected_phi_DL",
     "injective_norm",
     "landscape_guarantee",
@@ -54,9 +54,7 @@ __all__ = [
     "support_moments",
 ]
 
-_LARGEST_N = 96
 _NET_RATE = 2.21  # log of the net's growth per dimension, at least log(1 + 1/sin(1/8))
-_TILE_ELEMENTS = 1 << 20
 
 
 # Moments of one direction
@@ -176,141 +174,13 @@ def standard_error(A: ArrayLike, theta: float, p: int, Q: ArrayLike) -> Array:
 # The form Δ
 
 
-def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
-    """Index pairs i <= j and the weights (1 on the diagonal, √2 off it) that make svec an isometry."""
-    i, j = np.triu_indices(n)
-    return i, j, np.where(i == j, 1.0, np.sqrt(2.0))
-
-
-def _svec(Q: Array) -> Array:
-    """svec(qqᵀ) for each column: shape (n, r) to (n(n+1)/2, r)."""
-    i, j, weight = _pairs(Q.shape[0])
-    return Q[i] * Q[j] * weight[:, None]
-
-
-def _smat(V: Array, n: int) -> Array:
-    """Symmetric matrices from their svec columns: shape (n(n+1)/2, r) to (n, n, r)."""
-    i, j, weight = _pairs(n)
-    W = np.zeros((n, n, V.shape[1]))
-    W[i, j] = W[j, i] = V / weight[:, None]
-    return W
-
-
-def _rank_one_sum(B: Array, weight: float) -> Array:
-    """The pair matrix of weight · Σ_k b_k^{⊗4}, accumulated over tiles of columns."""
-    n, N = B.shape
-    d = n * (n + 1) // 2
-    width = max(1, _TILE_ELEMENTS // d)
-    D = np.zeros((d, d))
-    for start in range(0, N, width):
-        V = _svec(B[:, start : start + width])
-        D += V @ V.T
-    D *= weight
-    return D
-
-
 def _isotropic(M: Array) -> Array:
     """The pair matrix of the symmetric tensor of (qᵀMq)²: W ↦ (⟨M, W⟩ M + 2 MWM)/3 on symmetric matrices."""
-    i, j, weight = _pairs(M.shape[0])
+    i, j, weight = pairs(M.shape[0])
     v: Array = weight * M[i, j]
     twice_kron = M[np.ix_(i, i)] * M[np.ix_(j, j)] + M[np.ix_(i, j)] * M[np.ix_(j, i)]
     D: Array = (np.outer(v, v) + np.outer(weight, weight) * twice_kron) / 3.0
     return D
-
-
-@dataclass(frozen=True)
-class SymmetricQuartic:
-    """A symmetric quartic form Δ(q) = vᵀDv, v = svec(qqᵀ), with D the unfolding of its tensor on symmetric pairs.
-
-    Attributes
-    ----------
-    n : int
-        Dimension.
-    D : ndarray, shape (n(n+1)/2, n(n+1)/2)
-        The symmetric matrix of the tensor in the orthonormal basis e_i e_iᵀ, (e_i e_jᵀ + e_j e_iᵀ)/√2 of the symmetric
-        matrices, pairs i <= j in the order of ``numpy.triu_indices``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> form = SymmetricQuartic.from_dictionary(np.eye(2))
-    >>> float(form.value(np.array([1.0, 0.0]))), round(float(form.frobenius) ** 2, 12)
-    (1.0, 2.0)
-    """
-
-    n: int
-    D: Array
-
-    @classmethod
-    def from_dictionary(cls, B: ArrayLike, *, weight: float = 1.0) -> SymmetricQuartic:
-        """The form weight · Σ_k (b_kᵀq)⁴ of the columns of B, shape (n, N).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If B is not a finite matrix.
-        """
-        B = as_array(B, "B", ndim=2, shape="(n, N)")
-        return cls(n=B.shape[0], D=_rank_one_sum(B, float(weight)))
-
-    @property
-    def frobenius(self) -> float:
-        """The Frobenius norm of the tensor, an upper bound of its injective norm."""
-        return float(np.linalg.norm(self.D))
-
-    def value(self, Q: ArrayLike) -> Array:
-        """Δ(q): a scalar array for (n,), shape (r,) for (n, r).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If Q is not finite or its first dimension is not n.
-        """
-        points = as_points(Q, self.n)
-        V = _svec(points.reshape(self.n, -1))
-        return inner(V, self.D @ V).reshape(points.shape[1:])
-
-    def contract(self, Q: ArrayLike) -> Array:
-        """The vectors Δ(q, q, q, ·) = ∇Δ(q)/4, same shape as Q.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If Q is not finite or its first dimension is not n.
-        """
-        points = as_points(Q, self.n)
-        batch = points.reshape(self.n, -1)
-        W = _smat(self.D @ _svec(batch), self.n)
-        product: Array = np.einsum("ijr,jr->ir", W, batch)
-        return product.reshape(points.shape)
-
-    def gradient(self, Q: ArrayLike) -> Array:
-        """The Riemannian gradient 4 P_q Δ(q, q, q, ·) on the sphere, same shape as Q."""
-        points = as_points(Q, self.n)
-        return tangent(points, 4.0 * self.contract(points))
-
-    def hessian(self, q: ArrayLike) -> Array:
-        """The Riemannian Hessian P_q(12 Δ(q, q, ·, ·) − 4Δ(q) I)P_q at one point, shape (n, n).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If q is not one finite point of shape (n,).
-        """
-        point = as_array(q, "q", ndim=1, shape=f"({self.n},)")
-        point = as_points(point, self.n, "q")
-        W = _smat(self.D @ _svec(point[:, None]), self.n)[:, :, 0]
-        P = np.eye(self.n) - np.outer(point, point)
-        H: Array = P @ (12.0 * W - 4.0 * (point @ W @ point) * np.eye(self.n)) @ P
-        return H
-
-    def tensor(self) -> Array:
-        """The dense symmetric tensor, shape (n, n, n, n)."""
-        i, j, weight = _pairs(self.n)
-        index = np.zeros((self.n, self.n), dtype=np.intp)
-        index[i, j] = index[j, i] = np.arange(i.size)
-        scaled: Array = self.D / np.outer(weight, weight)
-        return scaled[index[:, :, None, None], index[None, None, :, :]]
 
 
 def perturbation(Y: ArrayLike, A: ArrayLike, theta: float) -> SymmetricQuartic:
@@ -356,10 +226,10 @@ def perturbation(Y: ArrayLike, A: ArrayLike, theta: float) -> SymmetricQuartic:
     n = A.shape[0]
     if data.shape[0] != n:
         raise ValueError(f"Y: expected {n} rows as A of shape {A.shape} has, got shape {data.shape}")
-    if n > _LARGEST_N:
-        raise ValueError(f"Y: expected n <= {_LARGEST_N}, as a matrix with n(n+1)/2 rows is stored, got n = {n}")
-    D = _rank_one_sum(data, data_constant(theta) / data.shape[1])
-    D -= _rank_one_sum(A, 0.25)
+    if n > LARGEST_N:
+        raise ValueError(f"Y: expected n <= {LARGEST_N}, as a matrix with n(n+1)/2 rows is stored, got n = {n}")
+    D = rank_one_sum(data, data_constant(theta) / data.shape[1])
+    D -= rank_one_sum(A, 0.25)
     D -= theta / (4.0 * (1.0 - theta)) * _isotropic(A @ A.T)
     return SymmetricQuartic(n=n, D=D)
 
@@ -430,7 +300,7 @@ def _least_relaxation(centre: float, beta: Array, r2: Array, rho2: float) -> flo
 
 def _relaxed_norm(D: Array, n: int) -> float:
     """The upper bound of |Δ| from the relaxations of Δ and of −Δ, which share one eigendecomposition."""
-    i, j, _ = _pairs(n)
+    i, j, _ = pairs(n)
     e = (i == j) / np.sqrt(n)
     basis = tangent_basis(e)
     image = D @ e
@@ -756,7 +626,7 @@ def landscape_guarantee(
 def perturbation_budget(n: int, K: float, mu: float) -> float:
     """The largest ε (over a grid of thresholds) for which :func:`landscape_guarantee` holds; 0 if there is none.
 
-    All conditions become harder with growing ε, so that the theorem applies to every sample with ‖Δ‖ below it.
+    The theorem applies to every sample with ‖Δ‖ below it.
 
     Parameters
     ----------

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike
 from scipy import fft
 
 from l4lib.linear_maps import as_signal_shape, spectrum
-from l4lib.validate import Array, as_array, as_data, as_positive, as_tolerance
+from l4lib.validate import Array, as_array, as_data, as_positive, as_tolerance, refuse_deficient
 
-__all__ = ["CircularWhitening", "Whitening", "circular_whitening", "whiten", "whitening"]
+__all__ = ["CircularWhitening", "Whitening", "circular_whitening", "whiten", "whitening", "whitening_of_moment"]
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,49 @@ def whitening(Y: ArrayLike, *, scale: float = 1.0) -> Whitening:
     >>> bool(np.allclose(Z @ Z.T / 500, np.eye(3)))
     True
     """
-    data = as_data(Y, full_rank=True)
+    data = as_data(Y)
     scale = as_positive(scale, "scale")
-    variances, directions = np.linalg.eigh(data @ data.T / data.shape[1])
+    spectrum, directions = refuse_deficient(data @ data.T, data.shape)
+    return _from_spectrum(spectrum / data.shape[1], directions, scale)
+
+
+def whitening_of_moment(S: ArrayLike, *, scale: float = 1.0) -> Whitening:
+    """The whitening matrix √scale · S^{−1/2} of data with second-moment matrix S.
+
+    Parameters
+    ----------
+    S : array_like, shape (n, n)
+        Symmetric positive definite.
+    scale : float
+        Wanted second moment after whitening, a multiple of the identity.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If S is not finite, square and positive definite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> whitening_of_moment(np.diag([4.0, 9.0])).W.round(4)
+    array([[0.5   , 0.    ],
+           [0.    , 0.3333]])
+    """
+    second = as_array(S, "S", ndim=2, shape="(n, n)")
+    scale = as_positive(scale, "scale")
+    n = second.shape[0]
+    if second.shape != (n, n):
+        raise ValueError(f"S: expected a square matrix, got shape {second.shape}")
+    variances, directions = np.linalg.eigh(second)
+    if variances[0] <= variances[-1] * n * np.finfo(float).eps * 8:
+        raise ValueError(
+            f"S: expected a positive definite second-moment matrix (samples that span all {n} dimensions), got "
+            f"eigenvalues from {variances[0]:.3g} to {variances[-1]:.3g}"
+        )
+    return _from_spectrum(variances, directions, scale)
+
+
+def _from_spectrum(variances: Array, directions: Array, scale: float) -> Whitening:
     root = np.sqrt(variances / scale)
     return Whitening(
         W=(directions / root) @ directions.T,

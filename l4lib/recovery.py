@@ -1,33 +1,52 @@
-r"""From data to a whole dictionary: whiten, restart local search in batches, de-duplicate, and know when to stop.
+r"""From data to a whole dictionary: whiten, search, de-duplicate, and know when to stop.
 
-With many samples most of the work is done on a few: random starts run the power map in single precision on a subset,
-and only the distinct ends are followed to the minimisers of all samples in double precision.
+Three routes lead to the atoms; :func:`recover_dictionary` chooses.
+
+* ``"restarts"``: local search on the quartic objective of the white data from random starts, the route of the theory.
+  It needs nothing but the data.
+  With many samples random starts run in single precision on a subset, and only the distinct ends are followed to the
+  minimisers of all samples in double precision.
+* ``"subspace"``: the span of the a_i a_iᵀ in the fourth moment of some samples (:mod:`l4lib.subspace`) and random
+  starts on its quartic, for a known number of atoms; then a few passes over all samples sharpen all atoms together.
+  An iteration does not touch the data, the limits have no bias, and every atom has a basin.
+* ``"orthogonal"``: for m = n the white atoms are nearly orthogonal, so that n points are followed together and kept
+  orthonormal, on a subset; then each goes alone to its minimiser of the objective of all samples.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from l4lib.forms import LARGEST_N, SymmetricQuartic
 from l4lib.metrics import unique_lines
+from l4lib.moments import FourthMoment, direction_moment, directions
 from l4lib.objective import Quartic
 from l4lib.precondition import Whitening, whitening
 from l4lib.refine import Refinement, refine_dictionary
 from l4lib.solvers import Method, solve
 from l4lib.sphere import project, random_points
+from l4lib.subspace import AtomSubspace, explain_covariance, separate
 from l4lib.validate import Array, as_count, as_data, as_rng, as_tolerance
 
-__all__ = ["Recovery", "recover_dictionary"]
+__all__ = ["ROUTES", "Recovery", "recover_dictionary", "recover_from_moment"]
 
+ROUTES = ("auto", "restarts", "subspace", "orthogonal")
 
 _COARSE_TURN = 1e-3
 """A coarse run is done when it turns by less (the sine of the angle)."""
 _COARSE_TILE = 2048
 """Samples at a time in the coarse stage, so that the intermediate stays in cache."""
+_SUBSPACE_UP_TO = 72
+"""Dimension from which on restarts are faster than the subspace (measured: chapter *Against the peers*)."""
+_ORTHOGONAL_ABOVE = 32
+"""Dimension from which on the orthogonal route is much faster; below, the subspace is more accurate (measured)."""
+_SAME_LIMIT = 0.02
+"""Limits on the subspace are one atom when 1 − |correlation| is at most this."""
 
 
 def _coarse_size(n: int, m: int) -> int:
@@ -35,9 +54,32 @@ def _coarse_size(n: int, m: int) -> int:
     return max(10_000, 6 * n * m)
 
 
+def _moment_sizes(n: int, p: int) -> list[int]:
+    """Samples that the fourth moment uses: a few for each of its rows, more where they cost little; then five times."""
+    pairs = n * (n + 1) // 2
+    first = max(5000, 4 * pairs, 200_000_000 // pairs**2)
+    return [min(p, size) for size in (first, 5 * first) if size == first or size < 5 * p]
+
+
 def _refinement_size(m: int) -> int:
     """Samples that the refinement uses: forty for each atom, since an atom occurs in few of them."""
     return max(3000, 40 * m)
+
+
+def _subset(data: Array, size: int, rng: np.random.Generator) -> Array:
+    """At most ``size`` of the columns, chosen at random."""
+    p = data.shape[1]
+    return data if p <= size else data[:, rng.choice(p, size, replace=False)]
+
+
+def _cubed(samples: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Σ_k ⟨q, y_k⟩³ y_k for each column q of the points, over tiles of samples."""
+    total = np.zeros_like(points)
+    for start in range(0, samples.shape[1], _COARSE_TILE):
+        tile = samples[:, start : start + _COARSE_TILE]
+        z = tile.T @ points
+        total += tile @ (z * z * z)
+    return total
 
 
 def _coarse_ends(samples: np.ndarray, Q: Array, *, max_iterations: int = 200) -> tuple[Array, np.ndarray]:
@@ -49,16 +91,26 @@ def _coarse_ends(samples: np.ndarray, Q: Array, *, max_iterations: int = 200) ->
         if not active.size:
             break
         batch = points[:, active]
-        total = np.zeros_like(batch)
-        for start in range(0, samples.shape[1], _COARSE_TILE):
-            tile = samples[:, start : start + _COARSE_TILE]
-            z = tile.T @ batch
-            total += tile @ (z * z * z)
+        total = _cubed(samples, batch)
         total /= np.linalg.norm(total, axis=0)
         turn = np.linalg.norm(total - batch * np.sum(total * batch, axis=0), axis=0)
         settled[active] = turn <= _COARSE_TURN
         points[:, active] = total
     return points.astype(np.float64), settled
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What a route found, in white coordinates."""
+
+    atoms: Array
+    value: Array
+    hits: np.ndarray
+    starts: int
+    converged: int
+    unseen: float
+    complete: bool
+    route: str
 
 
 @dataclass(frozen=True)
@@ -70,15 +122,25 @@ class Recovery:
     A : ndarray, shape (n, m)
         Unit atoms in the coordinates of the data, deepest minimum first; each has an arbitrary sign.
     value : ndarray, shape (m,)
-        Mean fourth power (1/p) Σ_k ⟨q, ỹ_k⟩⁴ of the white data along each atom: 3 for Gaussian data, more for sparse.
+        Mean fourth power along each atom: 3 for Gaussian data, more for sparse.
+        It is that of the white data, (1/p) Σ_k ⟨q, ỹ_k⟩⁴, or by the route ``"subspace"`` of their directions, times
+        n(n+2), which makes it 3 for Gaussian data.
     hits : ndarray of int, shape (m,)
         How many of the starts ended at each atom: its basin of attraction, measured.
     starts, converged : int
         Runs made, and those that converged.
     unseen : float
-        Good–Turing estimate of the probability that one more start would end somewhere new.
+        Good–Turing estimate of the probability that one more start would end somewhere new; 0 by the route
+        ``"orthogonal"``, whose points are distinct and fill the space.
+    unexplained : float
+        Largest share of the white data's variance in a direction that the atoms leave unexplained, as a multiple of
+        what the least of them carries (:func:`l4lib.subspace.explain_covariance`): near 1 or more if an atom is
+        missing, infinite if the fit gives an atom no variance at all.
     complete : bool
-        Whether ``unseen`` fell below the target, and ``n_atoms`` (if given) were found.
+        Whether ``unseen`` fell below the target and ``n_atoms`` (if given) were found; by the routes ``"subspace"`` and
+        ``"orthogonal"`` also whether the atoms explain the covariance, ``unexplained`` <= 1/2.
+    route : str
+        The route taken.
     whitening : Whitening
         The change of coordinates used.
     refinement : Refinement or None
@@ -93,7 +155,9 @@ class Recovery:
     starts: int
     converged: int
     unseen: float
+    unexplained: float
     complete: bool
+    route: str
     whitening: Whitening
     refinement: Refinement | None
     seconds: float
@@ -109,85 +173,42 @@ class Recovery:
         if self.complete:
             return self
         raise RuntimeError(
-            f"recover_dictionary: {self.A.shape[1]} atoms after {self.starts} starts, with an estimated probability of "
-            f"{self.unseen:.3g} that the next start finds another; raise max_starts, or pass more samples"
+            f"recover_dictionary: {self.A.shape[1]} atoms after {self.starts} starts by the route {self.route!r}, with "
+            f"an estimated probability of {self.unseen:.3g} that the next start finds another and "
+            f"{self.unexplained:.3g} of an atom's variance unexplained in one direction; raise max_starts, or pass "
+            "more samples"
         )
 
 
-def recover_dictionary(
-    Y: ArrayLike,
-    n_atoms: int | None = None,
+def _enough(hits: np.ndarray, unseen: float, wanted: int | None) -> bool:
+    """Whether another start is unlikely to find another atom."""
+    return bool(hits.size >= (wanted or 1) and unseen <= 1.0 / (4.0 * hits.size))
+
+
+def _unseen(label: np.ndarray) -> tuple[np.ndarray, float]:
+    """Hits of each label, and the share of the runs that ended where no other did (Good–Turing)."""
+    hits = np.bincount(label)
+    return hits, float(np.count_nonzero(hits == 1) / label.size)
+
+
+def _by_restarts(
+    objective: Quartic,
+    white: Array,
+    wanted: int | None,
     *,
     rng: np.random.Generator,
-    method: str | Method = "power",
-    tol: float = 1e-6,
-    same: float = 1e-3,
-    refine: bool = False,
-    max_starts: int | None = None,
-    progress: bool | None = None,
-) -> Recovery:
-    """Find the atoms of Y = AX (sparse X) as the local minimisers of the quartic objective of the white data.
-
-    The data are whitened, batches of random starts run local search to the minimisers, these are de-duplicated up to
-    sign, and batches go on until a start that ends somewhere new has become improbable.
-    The sparsity level is not needed: it only scales the objective.
-
-    Parameters
-    ----------
-    Y : array_like, shape (n, p)
-        Data of full rank, one sample a column, p >= n.
-    n_atoms : int, optional
-        How many atoms to return.
-        Without it every distinct minimiser found is returned.
-    rng : numpy.random.Generator
-        The source of randomness.
-    method : str or Method
-        As in :func:`l4lib.solvers.solve`.
-    tol : float
-        Convergence tolerance of a run (the sine of the angle between q and the gradient).
-    same : float
-        Two minimisers are one atom when 1 − |correlation| is at most this.
-    refine : bool
-        Sharpen the atoms by sparse coding and least squares (:func:`l4lib.refine.refine_dictionary`), which removes the
-        bias of the minimisers where the coefficients are sparse enough; see ``refinement`` in the result.
-    max_starts : int, optional
-        Budget; by default 40 (n_atoms or 4n) + 200.
-    progress : bool, optional
-        Show a progress bar; by default when the work is long.
-
-    Returns
-    -------
-    Recovery
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the data are unusable: not numeric, NaN, transposed (more rows than columns), rank deficient, constant.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from l4lib.metrics import match_atoms
-    >>> from l4lib.models import make_odl
-    >>> data = make_odl((8, 10), 4000, 0.1, rng=np.random.default_rng(1))
-    >>> found = recover_dictionary(data.Y, 10, rng=np.random.default_rng(2))
-    >>> match_atoms(found.A, data.A).recovered(0.02)
-    10
-    """
-    data = as_data(Y, full_rank=True)
-    n, p = data.shape
-    wanted = None if n_atoms is None else as_count(n_atoms, "n_atoms")
-    rng, tol, same = as_rng(rng), as_tolerance(tol, "tol"), as_tolerance(same, "same")
+    method: str | Method,
+    tol: float,
+    same: float,
+    budget: int,
+    show: bool,
+) -> _Search:
+    """Random starts on the objective, coarse ones on a subset if there are many samples."""
+    n, p = white.shape
     scale = wanted if wanted is not None else 4 * n
-    budget = 40 * scale + 200 if max_starts is None else as_count(max_starts, "max_starts")
-    start = time.perf_counter()
-    W = whitening(data)
     batch = int(np.clip(2 * scale, 32, 256))
-    white = W.apply(data)
-    objective = Quartic(white, 1.0 / p)
     few = _coarse_size(n, scale)
-    coarse = white[:, rng.choice(p, few, replace=False)].astype(np.float32) if p >= 2 * few else None
-    show = (n * p * scale > 5e8) if progress is None else progress
+    coarse = _subset(white, few, rng).astype(np.float32) if p >= 2 * few else None
 
     ends = np.empty((n, 0))
     values = np.empty(0)
@@ -210,10 +231,9 @@ def recover_dictionary(
             if not values.size:
                 continue
             _, label = unique_lines(ends, tol=same)
-            hits = np.bincount(label)
-            unseen = float(np.count_nonzero(hits == 1) / label.size)
+            hits, unseen = _unseen(label)
             bar.set_postfix(atoms=hits.size, unseen=f"{unseen:.2g}")
-            if hits.size >= (wanted or 1) and unseen <= 1.0 / (4.0 * hits.size):
+            if _enough(hits, unseen, wanted):
                 break
     if not values.size:
         raise RuntimeError(f"recover_dictionary: none of {starts} runs converged; raise tol (now {tol:g})")
@@ -228,16 +248,305 @@ def recover_dictionary(
     depth = np.full(hits.size, np.inf)
     np.minimum.at(depth, label, values)
     order = np.argsort(depth, kind="stable")[:wanted]
-    atoms = project(W.undo(lines[:, order]))
-    refinement = refine_dictionary(data, atoms, samples=_refinement_size(atoms.shape[1])) if refine else None
-    return Recovery(
-        A=atoms if refinement is None else refinement.A,
+    return _Search(
+        atoms=lines[:, order],
         value=-depth[order],
         hits=hits[order],
         starts=starts,
         converged=int(values.size),
         unseen=unseen,
-        complete=hits.size >= (wanted or 1) and unseen <= 1.0 / (4.0 * hits.size),
+        complete=_enough(hits, unseen, wanted),
+        route="restarts",
+    )
+
+
+def _by_subspace(
+    form: SymmetricQuartic, wanted: int, *, rng: np.random.Generator, tol: float, budget: int, show: bool, single: bool
+) -> _Search:
+    """Random starts on the quartic of the subspace until the atoms explain the covariance."""
+    n = form.n
+    subspace = AtomSubspace(form, wanted, single=single)
+    batch = int(np.clip(6 * wanted, 32, 1024))
+    ends, values = np.empty((n, 0)), np.empty(0)
+    starts, extra, complete, unseen = 0, np.empty((n, 0)), False, 1.0
+    with tqdm(total=budget, disable=not show, desc="recover_dictionary", unit="start") as bar:
+        while starts < budget and not complete:
+            size = min(batch, budget - starts)
+            points = np.hstack([extra, random_points(n, size, rng=rng)])[:, :size]
+            reached, value, good = subspace.maximise(points, tol=tol)
+            starts += size
+            bar.update(size)
+            ends, values = np.hstack([ends, reached[:, good]]), np.concatenate([values, value[good]])
+            if not values.size:
+                continue
+            order = np.argsort(-values, kind="stable")
+            lines, label = unique_lines(ends[:, order], tol=_SAME_LIMIT)
+            hits, unseen = _unseen(label)
+            atoms = lines[:, :wanted]
+            fit = explain_covariance(atoms)
+            # The direction that is explained least is the best guess at a missing atom, and the next start.
+            extra = fit.direction[:, None]
+            complete = _enough(hits, unseen, wanted) and fit.complete
+            bar.set_postfix(atoms=hits.size, unseen=f"{unseen:.2g}")
+    if not values.size:
+        raise RuntimeError(f"recover_dictionary: none of {starts} runs converged; raise tol (now {tol:g})")
+    return _Search(
+        atoms=atoms,
+        value=n * (n + 2) * form.value(atoms),
+        hits=hits[: atoms.shape[1]],
+        starts=starts,
+        converged=int(values.size),
+        unseen=unseen,
+        complete=complete,
+        route="subspace",
+    )
+
+
+def _by_samples_of_subspace(white: Array, wanted: int, *, rng: np.random.Generator, budget: int, show: bool) -> _Search:
+    """The subspace of a few samples, of more if that was not enough, sharpened on all."""
+    n, p = white.shape
+    for size in _moment_sizes(n, p):
+        total, count = direction_moment(_subset(white, size, rng))
+        found = _by_subspace(
+            SymmetricQuartic(n, total / count),
+            wanted,
+            rng=rng,
+            tol=_COARSE_TURN,
+            budget=budget,
+            show=show,
+            single=True,
+        )
+        if found.complete:
+            break
+    else:
+        return found
+    U = directions(white)
+    atoms, _ = separate(U, found.atoms)
+    before, after = explain_covariance(found.atoms), explain_covariance(atoms)
+    if not after.complete or after.unexplained > before.unexplained:
+        return found  # the passes have left the atoms
+    z = U.T @ atoms.astype(np.float32)
+    z *= z
+    value = n * (n + 2) * np.einsum("ki,ki->i", z, z).astype(np.float64) / p
+    return replace(found, atoms=atoms, value=value)
+
+
+def _by_orthogonal(
+    objective: Quartic, white: Array, *, rng: np.random.Generator, method: str | Method, tol: float, same: float
+) -> _Search:
+    """n orthonormal points together to a maximum of the sum of fourth powers, then each to its own minimiser."""
+    n = white.shape[0]
+    coarse = _subset(white, _coarse_size(n, n), rng).astype(np.float32)
+    points = np.linalg.qr(rng.standard_normal((n, n)))[0].astype(np.float32)
+    for _ in range(500):
+        left, _, right = np.linalg.svd(_cubed(coarse, points))
+        new = left @ right
+        turn = float(np.max(np.linalg.norm(new - points, axis=0)))
+        points = new
+        if turn <= _COARSE_TURN:
+            break
+    result = solve(objective, points.astype(np.float64), method=method, tol=tol)
+    ends, values = result.Q[:, result.converged], result.value[result.converged]
+    order = np.argsort(values, kind="stable")
+    lines, label = unique_lines(ends[:, order], tol=same)
+    hits = np.bincount(label)
+    first = np.unique(label, return_index=True)[1]
+    return _Search(
+        atoms=lines,
+        value=-values[order][first],
+        hits=hits,
+        starts=n,
+        converged=int(values.size),
+        unseen=0.0,
+        complete=hits.size == n and explain_covariance(lines).complete,
+        route="orthogonal",
+    )
+
+
+def recover_dictionary(
+    Y: ArrayLike,
+    n_atoms: int | None = None,
+    *,
+    rng: np.random.Generator,
+    route: str = "auto",
+    method: str | Method = "power",
+    tol: float = 1e-6,
+    same: float = 1e-3,
+    refine: bool = False,
+    max_starts: int | None = None,
+    progress: bool | None = None,
+) -> Recovery:
+    """Find the atoms of Y = AX (sparse X) from the fourth moments of the white data.
+
+    The data are whitened, batches of starts run local search to the minimisers, these are de-duplicated up to sign,
+    and batches go on until a start that ends somewhere new has become improbable.
+    The sparsity level is not needed: it only scales the objective.
+
+    Parameters
+    ----------
+    Y : array_like, shape (n, p)
+        Data of full rank, one sample a column, p >= n.
+    n_atoms : int, optional
+        How many atoms to return.
+        Without it every distinct minimiser found is returned.
+    rng : numpy.random.Generator
+        The source of randomness.
+    route : str
+        ``"restarts"``, ``"subspace"`` (needs n_atoms), ``"orthogonal"`` (n_atoms = n), or ``"auto"``: the last two
+        where they apply, and restarts otherwise or if the atoms found do not explain the covariance.
+    method : str or Method
+        Local search on the objective, as in :func:`l4lib.solvers.solve`.
+    tol : float
+        Convergence tolerance of a run (the sine of the angle between q and the gradient).
+    same : float
+        Two minimisers of the objective are one atom when 1 − |correlation| is at most this.
+    refine : bool
+        Sharpen the atoms by sparse coding and least squares (:func:`l4lib.refine.refine_dictionary`), which removes the
+        bias of the minimisers where the coefficients are sparse enough; see ``refinement`` in the result.
+    max_starts : int, optional
+        Budget; by default 40 (n_atoms or 4n) + 200.
+    progress : bool, optional
+        Show a progress bar; by default when the work is long.
+
+    Returns
+    -------
+    Recovery
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are unusable: not numeric, NaN, transposed (more rows than columns), rank deficient, constant; or if
+        a route is asked for that does not apply.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from l4lib.metrics import match_atoms
+    >>> from l4lib.models import make_odl
+    >>> data = make_odl((8, 10), 4000, 0.1, rng=np.random.default_rng(1))
+    >>> found = recover_dictionary(data.Y, 10, rng=np.random.default_rng(2))
+    >>> match_atoms(found.A, data.A).recovered(0.02)
+    10
+    """
+    data = as_data(Y)
+    n, p = data.shape
+    wanted = None if n_atoms is None else as_count(n_atoms, "n_atoms")
+    rng, tol, same = as_rng(rng), as_tolerance(tol, "tol"), as_tolerance(same, "same")
+    scale = wanted if wanted is not None else 4 * n
+    budget = 40 * scale + 200 if max_starts is None else as_count(max_starts, "max_starts")
+    show = (n * p * scale > 5e8) if progress is None else progress
+    routes = _routes(route, n, wanted)
+
+    start = time.perf_counter()
+    W = whitening(data)
+    white = W.W @ data
+    for name in routes:
+        if name == "subspace" and wanted is not None:
+            found = _by_samples_of_subspace(white, wanted, rng=rng, budget=budget, show=show)
+        else:
+            objective = Quartic(white, 1.0 / p)
+            if name == "orthogonal":
+                found = _by_orthogonal(objective, white, rng=rng, method=method, tol=tol, same=same)
+            else:
+                found = _by_restarts(
+                    objective, white, wanted, rng=rng, method=method, tol=tol, same=same, budget=budget, show=show
+                )
+        if found.complete:
+            break
+    return _result(found, W, data if refine else None, start)
+
+
+def recover_from_moment(
+    moment: FourthMoment,
+    n_atoms: int,
+    *,
+    rng: np.random.Generator,
+    tol: float = 1e-6,
+    max_starts: int | None = None,
+    progress: bool | None = None,
+) -> Recovery:
+    """Find the atoms by the route ``"subspace"`` from moments alone, without the samples.
+
+    Parameters
+    ----------
+    moment : FourthMoment
+        What :func:`l4lib.moments.fourth_moment` made of the samples.
+    n_atoms : int
+        How many atoms there are, fewer than n(n+1)/2.
+    rng : numpy.random.Generator
+        The source of randomness.
+    tol, max_starts, progress
+        As in :func:`recover_dictionary`.
+
+    Returns
+    -------
+    Recovery
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the moment is none, the samples seen do not span R^n, or there are too many atoms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from l4lib.metrics import match_atoms
+    >>> from l4lib.models import make_odl
+    >>> from l4lib.moments import fourth_moment
+    >>> data = make_odl((8, 10), 20_000, 0.1, rng=np.random.default_rng(1))
+    >>> found = recover_from_moment(fourth_moment(data.Y), 10, rng=np.random.default_rng(2))
+    >>> match_atoms(found.A, data.A).recovered(0.001)
+    10
+    """
+    if not isinstance(moment, FourthMoment):
+        raise TypeError(f"moment: expected a FourthMoment, got {type(moment).__name__}")
+    wanted, rng, tol = as_count(n_atoms, "n_atoms"), as_rng(rng), as_tolerance(tol, "tol")
+    budget = 40 * wanted + 200 if max_starts is None else as_count(max_starts, "max_starts")
+    start = time.perf_counter()
+    found = _by_subspace(moment.form(), wanted, rng=rng, tol=tol, budget=budget, show=bool(progress), single=False)
+    return _result(found, moment.whitening(), None, start)
+
+
+def _routes(route: str, n: int, wanted: int | None) -> tuple[str, ...]:
+    """The routes to try, in this order."""
+    if route not in ROUTES:
+        raise ValueError(f"route: expected one of {', '.join(ROUTES)}, got {route!r}")
+    if route == "subspace" and (wanted is None or wanted >= n * (n + 1) // 2 or n > LARGEST_N):
+        raise ValueError(
+            f"route: 'subspace' needs n_atoms < n(n+1)/2 = {n * (n + 1) // 2} and n <= {LARGEST_N}, got "
+            f"n_atoms = {wanted} and n = {n}"
+        )
+    if route == "orthogonal" and wanted != n:
+        raise ValueError(f"route: 'orthogonal' needs n_atoms = n = {n}, got {wanted}")
+    if route != "auto":
+        return (route,)
+    if wanted is None or n == 1:
+        return ("restarts",)
+    if wanted == n and n > _ORTHOGONAL_ABOVE:
+        return ("orthogonal", "restarts")
+    # With more atoms than this a generic span of m matrices a_i a_iᵀ contains other matrices of rank one.
+    if n <= _SUBSPACE_UP_TO and wanted <= n * (n - 1) // 2 + 1:
+        return ("subspace", "restarts")
+    return ("restarts",)
+
+
+def _result(found: _Search, W: Whitening, data: Array | None, start: float) -> Recovery:
+    """The recovery in the coordinates of the data, refined if these are given."""
+    order = np.argsort(-found.value, kind="stable")
+    atoms = project(W.undo(found.atoms[:, order]))
+    refinement = None if data is None else refine_dictionary(data, atoms, samples=_refinement_size(atoms.shape[1]))
+    fit = explain_covariance(found.atoms)
+    least = float(np.min(fit.weights))
+    return Recovery(
+        A=atoms if refinement is None else refinement.A,
+        value=found.value[order],
+        hits=found.hits[order],
+        starts=found.starts,
+        converged=found.converged,
+        unseen=found.unseen,
+        unexplained=fit.unexplained / least if least > 0 else float("inf"),
+        complete=found.complete,
+        route=found.route,
         whitening=W,
         refinement=refinement,
         seconds=time.perf_counter() - start,

@@ -150,27 +150,38 @@ def as_data(Y: ArrayLike, name: str = "Y", *, full_rank: bool = False) -> Array:
     ValueError: Y: expected data that vary, got the constant 1.0 in all 300 entries
     """
     array = as_array(Y, name, ndim=2, shape="(n, p)")
-    n, p = array.shape
     if array.size > 1 and np.ptp(array) == 0.0:
         raise ValueError(
             f"{name}: expected data that vary, got the constant {array.flat[0]} in all {array.size} entries"
         )
     if not full_rank:
         return array
+    refuse_deficient(array @ array.T, array.shape, name)
+    return array
+
+
+def refuse_deficient(gram: Array, shape: tuple[int, ...], name: str = "Y") -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of the Gram matrix YYᵀ of data of the given shape, if they span R^n.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples than dimensions, or the samples do not span them.
+    """
+    n, p = shape
     if p < n:
         raise ValueError(
             f"{name}: expected shape (n, p) with at least as many samples (columns) as dimensions (rows), "
-            f"got {array.shape}; if the samples are the rows, pass {name}.T"
+            f"got {shape}; if the samples are the rows, pass {name}.T"
         )
-    spectrum = np.linalg.eigvalsh(array @ array.T)
-    floor = spectrum[-1] * n * np.finfo(float).eps * 8
-    rank = int(np.count_nonzero(spectrum > floor))
+    spectrum, directions = np.linalg.eigh(gram)
+    rank = int(np.count_nonzero(spectrum > spectrum[-1] * n * np.finfo(float).eps * 8))
     if rank < n:
         raise ValueError(
-            f"{name}: expected samples that span all {n} dimensions, got rank {rank} from shape {array.shape}; "
+            f"{name}: expected samples that span all {n} dimensions, got rank {rank} from shape {shape}; "
             "project the data on their span first"
         )
-    return array
+    return spectrum, directions
 
 
 def as_points(Q: ArrayLike, n: int, name: str = "Q") -> Array:

@@ -8,11 +8,11 @@ import pytest
 
 from l4lib import frames
 from l4lib.census import census_tensor
+from l4lib.forms import SymmetricQuartic
 from l4lib.landscape import sharp_condition
 from l4lib.models import bernoulli_gaussian, make_odl
 from l4lib.objective import data_constant, phi_DL, phi_T
 from l4lib.perturbation import (
-    SymmetricQuartic,
     expected_phi_DL,
     injective_norm,
     landscape_guarantee,
