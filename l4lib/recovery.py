@@ -9,8 +9,8 @@ Three routes lead to the atoms; :func:`recover_dictionary` chooses.
 * ``"subspace"``: the span of the a_i a_iᵀ in the fourth moment of some samples (:mod:`l4lib.subspace`) and random
   starts on its quartic, for a known number of atoms; then a few passes over all samples sharpen all atoms together.
   An iteration does not touch the data, the limits have no bias, and every atom has a basin.
-* ``"orthogonal"``: for m = n the white atoms are nearly orthogonal, so that n points are followed together and kept
-  orthonormal, on a subset; then each goes alone to its minimiser of the objective of all samples.
+* ``"orthogonal"``: for m = n the white atoms are nearly orthogonal, so that n points are followed together by the power
+  map and kept orthonormal, on a subset; then passes over all samples sharpen them as above.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ _COARSE_TILE = 2048
 """Samples at a time in the coarse stage, so that the intermediate stays in cache."""
 _SUBSPACE_UP_TO = 72
 """Dimension from which on restarts are faster than the subspace (measured: chapter *Against the peers*)."""
-_ORTHOGONAL_ABOVE = 32
-"""Dimension from which on the orthogonal route is much faster; below, the subspace is more accurate (measured)."""
+_ORTHOGONAL_ABOVE = 8
+"""Dimension from which on the orthogonal route is faster than the subspace (measured)."""
+_STAY = 0.9
+"""Least correlation of an atom with what the passes over all samples make of it."""
 _SAME_LIMIT = 0.02
 """Limits on the subspace are one atom when 1 − |correlation| is at most this."""
 
@@ -123,8 +125,8 @@ class Recovery:
         Unit atoms in the coordinates of the data, deepest minimum first; each has an arbitrary sign.
     value : ndarray, shape (m,)
         Mean fourth power along each atom: 3 for Gaussian data, more for sparse.
-        It is that of the white data, (1/p) Σ_k ⟨q, ỹ_k⟩⁴, or by the route ``"subspace"`` of their directions, times
-        n(n+2), which makes it 3 for Gaussian data.
+        By restarts it is that of the white data, (1/p) Σ_k ⟨q, ỹ_k⟩⁴, by the other routes that of their directions,
+        times n(n+2), which makes it 3 for Gaussian data.
     hits : ndarray of int, shape (m,)
         How many of the starts ended at each atom: its basin of attraction, measured.
     starts, converged : int
@@ -320,47 +322,53 @@ def _by_samples_of_subspace(white: Array, wanted: int, *, rng: np.random.Generat
             break
     else:
         return found
-    U = directions(white)
+    return _sharpened(found, directions(white))[0]
+
+
+def _sharpened(found: _Search, U: np.ndarray) -> tuple[_Search, bool]:
+    """The atoms after some passes over the directions U of all samples, and whether these have confirmed them.
+
+    At a minimiser the passes settle nearby, and the atoms still explain the covariance; from a saddle they move away.
+    """
+    n, p = U.shape
     atoms, _ = separate(U, found.atoms)
-    before, after = explain_covariance(found.atoms), explain_covariance(atoms)
-    if not after.complete or after.unexplained > before.unexplained:
-        return found  # the passes have left the atoms
+    near = np.abs(np.sum(atoms * found.atoms, axis=0)) > _STAY
+    if not (near.all() and explain_covariance(atoms).complete):
+        return found, False
     z = U.T @ atoms.astype(np.float32)
     z *= z
     value = n * (n + 2) * np.einsum("ki,ki->i", z, z).astype(np.float64) / p
-    return replace(found, atoms=atoms, value=value)
+    return replace(found, atoms=atoms, value=value), True
 
 
-def _by_orthogonal(
-    objective: Quartic, white: Array, *, rng: np.random.Generator, method: str | Method, tol: float, same: float
-) -> _Search:
-    """n orthonormal points together to a maximum of the sum of fourth powers, then each to its own minimiser."""
-    n = white.shape[0]
-    coarse = _subset(white, _coarse_size(n, n), rng).astype(np.float32)
+def _by_orthogonal(white: Array, *, rng: np.random.Generator) -> _Search:
+    """n orthonormal points together to a maximum of their sum of fourth powers on a subset, then sharpened on all."""
+    n, p = white.shape
+    U = directions(white)
+    coarse = _subset(U, _coarse_size(n, n), rng)
     points = np.linalg.qr(rng.standard_normal((n, n)))[0].astype(np.float32)
+    settled = False
     for _ in range(500):
-        left, _, right = np.linalg.svd(_cubed(coarse, points))
+        cubed = _cubed(coarse, points)
+        left, _, right = np.linalg.svd(cubed)
         new = left @ right
-        turn = float(np.max(np.linalg.norm(new - points, axis=0)))
+        settled = bool(np.max(np.linalg.norm(new - points, axis=0)) <= _COARSE_TURN)
         points = new
-        if turn <= _COARSE_TURN:
+        if settled:
             break
-    result = solve(objective, points.astype(np.float64), method=method, tol=tol)
-    ends, values = result.Q[:, result.converged], result.value[result.converged]
-    order = np.argsort(values, kind="stable")
-    lines, label = unique_lines(ends[:, order], tol=same)
-    hits = np.bincount(label)
-    first = np.unique(label, return_index=True)[1]
-    return _Search(
-        atoms=lines,
-        value=-values[order][first],
-        hits=hits,
+    atoms = project(points.astype(np.float64))
+    found = _Search(
+        atoms=atoms,
+        value=n * (n + 2) * np.sum(_cubed(U, points) * points, axis=0).astype(np.float64) / p,
+        hits=np.ones(n, dtype=np.intp),
         starts=n,
-        converged=int(values.size),
+        converged=n if settled else 0,
         unseen=0.0,
-        complete=hits.size == n and explain_covariance(lines).complete,
+        complete=False,
         route="orthogonal",
     )
+    found, confirmed = _sharpened(found, U)
+    return replace(found, complete=settled and confirmed)
 
 
 def recover_dictionary(
@@ -392,8 +400,8 @@ def recover_dictionary(
     rng : numpy.random.Generator
         The source of randomness.
     route : str
-        ``"restarts"``, ``"subspace"`` (needs n_atoms), ``"orthogonal"`` (n_atoms = n), or ``"auto"``: the last two
-        where they apply, and restarts otherwise or if the atoms found do not explain the covariance.
+        ``"restarts"``, ``"subspace"`` (needs n_atoms), ``"orthogonal"`` (n_atoms = n), or ``"auto"``: in the
+        order orthogonal, subspace, restarts those that apply, until the atoms found explain the covariance.
     method : str or Method
         Local search on the objective, as in :func:`l4lib.solvers.solve`.
     tol : float
@@ -441,16 +449,22 @@ def recover_dictionary(
     W = whitening(data)
     white = W.W @ data
     for name in routes:
-        if name == "subspace" and wanted is not None:
+        if name == "orthogonal":
+            found = _by_orthogonal(white, rng=rng)
+        elif name == "subspace" and wanted is not None:
             found = _by_samples_of_subspace(white, wanted, rng=rng, budget=budget, show=show)
         else:
-            objective = Quartic(white, 1.0 / p)
-            if name == "orthogonal":
-                found = _by_orthogonal(objective, white, rng=rng, method=method, tol=tol, same=same)
-            else:
-                found = _by_restarts(
-                    objective, white, wanted, rng=rng, method=method, tol=tol, same=same, budget=budget, show=show
-                )
+            found = _by_restarts(
+                Quartic(white, 1.0 / p),
+                white,
+                wanted,
+                rng=rng,
+                method=method,
+                tol=tol,
+                same=same,
+                budget=budget,
+                show=show,
+            )
         if found.complete:
             break
     return _result(found, W, data if refine else None, start)
@@ -522,12 +536,10 @@ def _routes(route: str, n: int, wanted: int | None) -> tuple[str, ...]:
         return (route,)
     if wanted is None or n == 1:
         return ("restarts",)
-    if wanted == n and n > _ORTHOGONAL_ABOVE:
-        return ("orthogonal", "restarts")
     # With more atoms than this a generic span of m matrices a_i a_iᵀ contains other matrices of rank one.
-    if n <= _SUBSPACE_UP_TO and wanted <= n * (n - 1) // 2 + 1:
-        return ("subspace", "restarts")
-    return ("restarts",)
+    spans = n <= _SUBSPACE_UP_TO and wanted <= n * (n - 1) // 2 + 1
+    first = ("orthogonal",) if wanted == n and n > _ORTHOGONAL_ABOVE else ()
+    return (*first, *(("subspace",) if spans else ()), "restarts")
 
 
 def _result(found: _Search, W: Whitening, data: Array | None, start: float) -> Recovery:

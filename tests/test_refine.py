@@ -134,6 +134,12 @@ def test_what_the_recorded_benchmark_says():
     own = sure.pop("l4lib")
     assert own["successes"] == own["runs"] == 60 and own["unnoticed_failures"] == 0
     assert min(price[name] for name in sure if "spams" in name) > 2 * price["l4lib"]
+    complete = {row["method"]: row for row in record["complete"]}
+    for name in ("MSP (own)", "Picard", "scikit-learn FastICA"):
+        assert complete[name]["seconds_to_target"] > 2 * complete["l4lib"]["seconds_to_target"]
+        assert complete[name]["best_error"] > complete["l4lib"]["best_error"]
+    tuned = complete["spams trainDL, penalty 0.4, batches of 200"]["seconds_to_target"]
+    assert 0.3 < tuned / complete["l4lib"]["seconds_to_target"] < 0.7
     assert record["gradient_share"] >= 0.5
     stream = record["streaming"]
     assert stream["p"] == 10_000_000 and stream["complete"] and stream["max_error"] < 1e-4
