@@ -201,6 +201,18 @@ def test_the_atoms_are_a_fixed_point(name):
 
 
 @pytest.mark.claim("separate-fixed-point")
+def test_an_isotropic_part_does_not_move_them():
+    """The twelve vertices of the icosahedron have an isotropic fourth moment: E⟨q, v⟩⁴ = 3/(3·5) = 3c."""
+    A = random_points(3, 4, rng=np.random.default_rng(22))
+    times = np.array([10, 12, 14, 16])
+    U = np.hstack([np.repeat(A, times, axis=1), np.repeat(frames.icosahedron(), 20, axis=1)])
+    p = U.shape[1]
+    assert np.allclose(U @ (U.T @ A) ** 3 / p, leaked(A, times / p, 120 / p / 15))
+    fine, settled = separate(U, A)
+    assert settled and np.max(1 - inner(fine, A)) < 1e-12
+
+
+@pytest.mark.claim("separate-fixed-point")
 def test_the_power_map_leaks_and_separation_does_not():
     """Negative control: on the same samples one step of the power map moves off the atoms, by the bias."""
     A = random_untf(6, 9, rng=np.random.default_rng(0))
