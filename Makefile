@@ -78,7 +78,7 @@ serve: book  ## build, then serve the book on localhost:8000
 # Fewest forks: all three Pythons get the same versions, so that stored outputs and type checks are the same everywhere.
 lock: $(STAMP)  ## pin the newest versions that fit pyproject.toml (needs the network)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade --no-emit-index-url --no-header --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade --no-header --no-annotate \
 		--all-extras pyproject.toml tools/build-requirements.in -o constraints.txt
 
 .PHONY: clean

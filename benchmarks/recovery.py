@@ -364,9 +364,9 @@ def reliability(n=32, m=48, theta=0.1, p=50_000, repeats=60):
 def growth():
     """Seconds by each route over n (and p), with the operations that dominate it."""
     rows = []
-    cases = [("subspace", n, 3 * n // 2, 20_000) for n in (16, 24, 32, 48, 64, 80)]
+    cases = [("subspace", n, 3 * n // 2, 20_000) for n in (16, 24, 32, 48, 64, 80, 96)]
     cases += [("subspace", 32, 48, p) for p in (5_000, 10_000, 40_000, 160_000)]
-    cases += [("restarts", n, 3 * n // 2, 20_000) for n in (16, 24, 32, 48, 64, 80)]
+    cases += [("restarts", n, 3 * n // 2, 20_000) for n in (16, 24, 32, 48, 64, 80, 96)]
     cases += [("orthogonal", n, n, 50_000) for n in (16, 32, 64, 128)]
     cases += [("subspace", n, n, 50_000) for n in (16, 32, 64)]
     for route, n, m, p in cases:

@@ -20,7 +20,7 @@ __all__ = ["LARGEST_N", "SymmetricQuartic", "pairs", "rank_one_sum", "smat", "sv
 
 LARGEST_N = 96
 """Largest dimension in which a matrix with n(n+1)/2 rows is stored: 173 MB."""
-_TILE_ELEMENTS = 1 << 20
+_TILE_ELEMENTS = 1 << 22
 
 
 def pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
@@ -69,7 +69,18 @@ def smat(V: Array, n: int) -> Array:
 
 
 def rank_one_sum(B: Array, weight: float) -> Array:
-    """The pair matrix D of weight · Σ_k (b_kᵀq)⁴ for the columns of B, accumulated over tiles of columns."""
+    """The pair matrix D of weight · Σ_k (b_kᵀq)⁴ for the columns of B, shape (n, N), summed over tiles of columns.
+
+    Products are taken in the precision of B and added in double precision.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rank_one_sum(np.eye(2), 3.0)
+    array([[3., 0., 0.],
+           [0., 0., 0.],
+           [0., 0., 3.]])
+    """
     n, N = B.shape
     d = n * (n + 1) // 2
     width = max(1, _TILE_ELEMENTS // d)

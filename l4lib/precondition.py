@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import fft
 
 from l4lib.linear_maps import as_signal_shape, spectrum
-from l4lib.validate import Array, as_array, as_data, as_positive, as_tolerance, refuse_deficient
+from l4lib.validate import Array, as_array, as_data, as_positive, as_tolerance, full_rank_spectrum
 
 __all__ = ["CircularWhitening", "Whitening", "circular_whitening", "whiten", "whitening", "whitening_of_moment"]
 
@@ -103,7 +103,7 @@ def whitening(Y: ArrayLike, *, scale: float = 1.0) -> Whitening:
     """
     data = as_data(Y)
     scale = as_positive(scale, "scale")
-    spectrum, directions = refuse_deficient(data @ data.T, data.shape)
+    spectrum, directions = full_rank_spectrum(data @ data.T, data.shape)
     return _from_spectrum(spectrum / data.shape[1], directions, scale)
 
 

@@ -8,7 +8,7 @@ Three routes lead to the atoms; :func:`recover_dictionary` chooses.
   minimisers of all samples in double precision.
 * ``"subspace"``: the span of the a_i a_iᵀ in the fourth moment of some samples (:mod:`l4lib.subspace`) and random
   starts on its quartic, for a known number of atoms; then a few passes over all samples sharpen all atoms together.
-  An iteration does not touch the data, the limits have no bias, and every atom has a basin.
+  An iteration does not touch the data, and in the population the atoms are its best points exactly.
 * ``"orthogonal"``: for m = n the white atoms are nearly orthogonal, so that n points are followed together by the power
   map and kept orthonormal, on a subset; then passes over all samples sharpen them as above.
 """
@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from l4lib.forms import LARGEST_N, SymmetricQuartic
+from l4lib.forms import LARGEST_N, SymmetricQuartic, rank_one_sum
 from l4lib.metrics import unique_lines
-from l4lib.moments import FourthMoment, direction_moment, directions
+from l4lib.moments import FourthMoment, cubed, directions
 from l4lib.objective import Quartic
 from l4lib.precondition import Whitening, whitening
 from l4lib.refine import Refinement, refine_dictionary
@@ -39,12 +39,8 @@ ROUTES = ("auto", "restarts", "subspace", "orthogonal")
 
 _COARSE_TURN = 1e-3
 """A coarse run is done when it turns by less (the sine of the angle)."""
-_COARSE_TILE = 2048
-"""Samples at a time in the coarse stage, so that the intermediate stays in cache."""
-_SUBSPACE_UP_TO = 72
-"""Dimension from which on restarts are faster than the subspace (measured: chapter *Against the peers*)."""
-_ORTHOGONAL_ABOVE = 8
-"""Dimension from which on the orthogonal route is faster than the subspace (measured)."""
+_SUBSPACE_UP_TO = 80
+"""Dimension from about which on restarts are faster than the subspace (measured: chapter *Against the peers*)."""
 _STAY = 0.9
 """Least correlation of an atom with what the passes over all samples make of it."""
 _SAME_LIMIT = 0.02
@@ -60,7 +56,7 @@ def _moment_sizes(n: int, p: int) -> list[int]:
     """Samples that the fourth moment uses: a few for each of its rows, more where they cost little; then five times."""
     pairs = n * (n + 1) // 2
     first = max(5000, 4 * pairs, 200_000_000 // pairs**2)
-    return [min(p, size) for size in (first, 5 * first) if size == first or size < 5 * p]
+    return [p] if p <= first else [first, min(p, 5 * first)]
 
 
 def _refinement_size(m: int) -> int:
@@ -74,16 +70,6 @@ def _subset(data: Array, size: int, rng: np.random.Generator) -> Array:
     return data if p <= size else data[:, rng.choice(p, size, replace=False)]
 
 
-def _cubed(samples: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Σ_k ⟨q, y_k⟩³ y_k for each column q of the points, over tiles of samples."""
-    total = np.zeros_like(points)
-    for start in range(0, samples.shape[1], _COARSE_TILE):
-        tile = samples[:, start : start + _COARSE_TILE]
-        z = tile.T @ points
-        total += tile @ (z * z * z)
-    return total
-
-
 def _coarse_ends(samples: np.ndarray, Q: Array, *, max_iterations: int = 200) -> tuple[Array, np.ndarray]:
     """Ends of the power map from the columns of Q on single-precision samples (n, s), and which runs settled."""
     points = Q.astype(np.float32)
@@ -93,7 +79,7 @@ def _coarse_ends(samples: np.ndarray, Q: Array, *, max_iterations: int = 200) ->
         if not active.size:
             break
         batch = points[:, active]
-        total = _cubed(samples, batch)
+        total = cubed(samples, batch).astype(np.float32)
         total /= np.linalg.norm(total, axis=0)
         turn = np.linalg.norm(total - batch * np.sum(total * batch, axis=0), axis=0)
         settled[active] = turn <= _COARSE_TURN
@@ -125,8 +111,8 @@ class Recovery:
         Unit atoms in the coordinates of the data, deepest minimum first; each has an arbitrary sign.
     value : ndarray, shape (m,)
         Mean fourth power along each atom: 3 for Gaussian data, more for sparse.
-        By restarts it is that of the white data, (1/p) Σ_k ⟨q, ỹ_k⟩⁴, by the other routes that of their directions,
-        times n(n+2), which makes it 3 for Gaussian data.
+        It is that of the white data, (1/p) Σ_k ⟨q, ỹ_k⟩⁴; from moments alone that of their directions, times n(n+2),
+        which makes it 3 for Gaussian data, too.
     hits : ndarray of int, shape (m,)
         How many of the starts ended at each atom: its basin of attraction, measured.
     starts, converged : int
@@ -304,62 +290,65 @@ def _by_subspace(
     )
 
 
-def _by_samples_of_subspace(white: Array, wanted: int, *, rng: np.random.Generator, budget: int, show: bool) -> _Search:
+def _by_samples_of_subspace(
+    objective: Quartic, white: Array, wanted: int, *, rng: np.random.Generator, budget: int, show: bool
+) -> _Search:
     """The subspace of a few samples, of more if that was not enough, sharpened on all."""
     n, p = white.shape
     for size in _moment_sizes(n, p):
-        total, count = direction_moment(_subset(white, size, rng))
-        found = _by_subspace(
-            SymmetricQuartic(n, total / count),
-            wanted,
-            rng=rng,
-            tol=_COARSE_TURN,
-            budget=budget,
-            show=show,
-            single=True,
-        )
+        U = directions(_subset(white, size, rng))
+        form = SymmetricQuartic(n, rank_one_sum(U, 1.0 / U.shape[1]))
+        found = _by_subspace(form, wanted, rng=rng, tol=_COARSE_TURN, budget=budget, show=show, single=True)
         if found.complete:
-            break
-    else:
-        return found
-    return _sharpened(found, directions(white))[0]
+            return _sharpened(found, objective, directions(white))[0]
+    return replace(found, value=-objective.value(found.atoms))
 
 
-def _sharpened(found: _Search, U: np.ndarray) -> tuple[_Search, bool]:
-    """The atoms after some passes over the directions U of all samples, and whether these have confirmed them.
+def _sharpened(found: _Search, objective: Quartic, U: np.ndarray) -> tuple[_Search, bool]:
+    """The atoms after some passes over the directions U of all samples, and whether they stayed and explain as before.
 
-    At a minimiser the passes settle nearby, and the atoms still explain the covariance; from a saddle they move away.
+    If not, the atoms are those that came in.
     """
-    n, p = U.shape
     atoms, _ = separate(U, found.atoms)
     near = np.abs(np.sum(atoms * found.atoms, axis=0)) > _STAY
-    if not (near.all() and explain_covariance(atoms).complete):
-        return found, False
-    z = U.T @ atoms.astype(np.float32)
+    confirmed = bool(near.all() and explain_covariance(atoms).complete)
+    if not confirmed:
+        atoms = found.atoms
+    return replace(found, atoms=atoms, value=-objective.value(atoms)), confirmed
+
+
+def _rotations_lose(U: np.ndarray, points: np.ndarray) -> bool:
+    """Whether, to second order, every rotation of two of the orthonormal points lowers their sum of fourth powers.
+
+    With z_i cos φ + z_j sin φ and z_j cos φ − z_i sin φ in place of z_i and z_j the sum of fourth powers has the second
+    derivative 24 Σ z_i²z_j² − 4 Σ (z_i⁴ + z_j⁴) at φ = 0.
+    """
+    z = U.T @ points
     z *= z
-    value = n * (n + 2) * np.einsum("ki,ki->i", z, z).astype(np.float64) / p
-    return replace(found, atoms=atoms, value=value), True
+    moments = (z.T @ z).astype(np.float64)
+    fourth = np.diag(moments)
+    second = 6.0 * moments - fourth[:, None] - fourth[None, :]
+    np.fill_diagonal(second, -1.0)
+    return bool(np.all(second < 0))
 
 
-def _by_orthogonal(white: Array, *, rng: np.random.Generator) -> _Search:
+def _by_orthogonal(objective: Quartic, white: Array, *, rng: np.random.Generator) -> _Search:
     """n orthonormal points together to a maximum of their sum of fourth powers on a subset, then sharpened on all."""
-    n, p = white.shape
+    n = white.shape[0]
     U = directions(white)
     coarse = _subset(U, _coarse_size(n, n), rng)
     points = np.linalg.qr(rng.standard_normal((n, n)))[0].astype(np.float32)
     settled = False
     for _ in range(500):
-        cubed = _cubed(coarse, points)
-        left, _, right = np.linalg.svd(cubed)
+        left, _, right = np.linalg.svd(cubed(coarse, points).astype(np.float32))
         new = left @ right
         settled = bool(np.max(np.linalg.norm(new - points, axis=0)) <= _COARSE_TURN)
         points = new
         if settled:
             break
-    atoms = project(points.astype(np.float64))
     found = _Search(
-        atoms=atoms,
-        value=n * (n + 2) * np.sum(_cubed(U, points) * points, axis=0).astype(np.float64) / p,
+        atoms=project(points.astype(np.float64)),
+        value=np.zeros(n),
         hits=np.ones(n, dtype=np.intp),
         starts=n,
         converged=n if settled else 0,
@@ -367,8 +356,8 @@ def _by_orthogonal(white: Array, *, rng: np.random.Generator) -> _Search:
         complete=False,
         route="orthogonal",
     )
-    found, confirmed = _sharpened(found, U)
-    return replace(found, complete=settled and confirmed)
+    found, confirmed = _sharpened(found, objective, U)
+    return replace(found, complete=settled and confirmed and _rotations_lose(coarse, points))
 
 
 def recover_dictionary(
@@ -386,8 +375,8 @@ def recover_dictionary(
 ) -> Recovery:
     """Find the atoms of Y = AX (sparse X) from the fourth moments of the white data.
 
-    The data are whitened, batches of starts run local search to the minimisers, these are de-duplicated up to sign,
-    and batches go on until a start that ends somewhere new has become improbable.
+    The data are whitened, batches of starts run local search to its limits, these are de-duplicated up to sign, and
+    batches go on until a start that ends somewhere new has become improbable; see the module for the three routes.
     The sparsity level is not needed: it only scales the objective.
 
     Parameters
@@ -403,16 +392,16 @@ def recover_dictionary(
         ``"restarts"``, ``"subspace"`` (needs n_atoms), ``"orthogonal"`` (n_atoms = n), or ``"auto"``: in the
         order orthogonal, subspace, restarts those that apply, until the atoms found explain the covariance.
     method : str or Method
-        Local search on the objective, as in :func:`l4lib.solvers.solve`.
+        Local search of the route ``"restarts"``, as in :func:`l4lib.solvers.solve`; the other routes do not use it.
     tol : float
-        Convergence tolerance of a run (the sine of the angle between q and the gradient).
+        Convergence tolerance of such a run (the sine of the angle between q and the gradient).
     same : float
         Two minimisers of the objective are one atom when 1 − |correlation| is at most this.
     refine : bool
         Sharpen the atoms by sparse coding and least squares (:func:`l4lib.refine.refine_dictionary`), which removes the
         bias of the minimisers where the coefficients are sparse enough; see ``refinement`` in the result.
     max_starts : int, optional
-        Budget; by default 40 (n_atoms or 4n) + 200.
+        Budget of a route; by default 40 (n_atoms or 4n) + 200.
     progress : bool, optional
         Show a progress bar; by default when the work is long.
 
@@ -448,23 +437,24 @@ def recover_dictionary(
     start = time.perf_counter()
     W = whitening(data)
     white = W.W @ data
-    for name in routes:
+    objective = Quartic(white, 1.0 / p)
+
+    def search(name: str) -> _Search:
         if name == "orthogonal":
-            found = _by_orthogonal(white, rng=rng)
-        elif name == "subspace" and wanted is not None:
-            found = _by_samples_of_subspace(white, wanted, rng=rng, budget=budget, show=show)
-        else:
-            found = _by_restarts(
-                Quartic(white, 1.0 / p),
-                white,
-                wanted,
-                rng=rng,
-                method=method,
-                tol=tol,
-                same=same,
-                budget=budget,
-                show=show,
-            )
+            return _by_orthogonal(objective, white, rng=rng)
+        if name == "subspace" and wanted is not None:
+            return _by_samples_of_subspace(objective, white, wanted, rng=rng, budget=budget, show=show)
+        return _by_restarts(
+            objective, white, wanted, rng=rng, method=method, tol=tol, same=same, budget=budget, show=show
+        )
+
+    for name in routes:
+        try:
+            found = search(name)
+        except RuntimeError:  # no run of this route converged
+            if name == routes[-1]:
+                raise
+            continue
         if found.complete:
             break
     return _result(found, W, data if refine else None, start)
@@ -536,10 +526,10 @@ def _routes(route: str, n: int, wanted: int | None) -> tuple[str, ...]:
         return (route,)
     if wanted is None or n == 1:
         return ("restarts",)
-    # With more atoms than this a generic span of m matrices a_i a_iᵀ contains other matrices of rank one.
-    spans = n <= _SUBSPACE_UP_TO and wanted <= n * (n - 1) // 2 + 1
-    first = ("orthogonal",) if wanted == n and n > _ORTHOGONAL_ABOVE else ()
-    return (*first, *(("subspace",) if spans else ()), "restarts")
+    # Up to 2n − 2 atoms in general position it is proved that their span contains no other matrix of rank one; up to
+    # n(n − 1)/2 a count of dimensions leaves no room for one.
+    spans = n <= _SUBSPACE_UP_TO and wanted <= max(2 * n - 2, n * (n - 1) // 2)
+    return (*(("orthogonal",) if wanted == n else ()), *(("subspace",) if spans else ()), "restarts")
 
 
 def _result(found: _Search, W: Whitening, data: Array | None, start: float) -> Recovery:

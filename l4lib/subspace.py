@@ -4,7 +4,7 @@ With independent coefficients the fourth moment on symmetric pairs is a multiple
 span{a_i a_iᵀ}, which is therefore its leading eigenspace (claim ``atom-subspace``).
 On the sphere F(q) = ‖Π(qqᵀ)‖² <= 1, where Π projects on that span, is one exactly where qqᵀ lies in it: at the atoms,
 if there are not too many.
-So F has no bias, prefers no atom, and needs no sample once Π is known.
+So in the population the best points are the atoms themselves, all alike, and no sample is needed once Π is known.
 What the atoms found must explain is the covariance: Σ w_i a_i a_iᵀ = I for white data with positive w_i, and an atom
 that is missing leaves a direction that is not explained.
 
@@ -22,13 +22,12 @@ from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 
 from l4lib.forms import SymmetricQuartic, smat, svec
+from l4lib.moments import cubed
 from l4lib.sphere import inner, project
 from l4lib.validate import Array, as_count, as_dictionary, as_points, as_tolerance
 
 __all__ = ["AtomSubspace", "CovarianceFit", "explain_covariance", "separate"]
 
-_TILE = 4096
-"""Samples at a time."""
 _POINTS = 128
 """Points at a time, which bounds the n × n matrices in memory."""
 
@@ -219,12 +218,12 @@ def separate(U: np.ndarray, A: ArrayLike, *, tol: float = 1e-3, max_passes: int 
 
     If the fourth moment is Σ_j κ_j a_j^{⊗4} and an isotropic part 3c, the vectors g_i = E⟨a_i, u⟩³u are
     Σ_j κ_j⟨a_i, a_j⟩³ a_j + 3c a_i: the other atoms leak into the power map, the bias of the minimisers of φ_DL.
-    Here κ and c are fitted to the measured ⟨g_i, a_i⟩ and to E‖u‖⁴ = 1, and the m equations are solved for the atoms.
+    Here κ and c are fitted to the measured ⟨g_i, a_i⟩ and E‖u‖⁴, and the m equations are solved for the atoms.
 
     Parameters
     ----------
     U : ndarray, shape (n, p)
-        Directions of white samples (unit columns, or zero), in single or double precision.
+        White samples or their directions, in single or double precision.
     A : array_like, shape (n, m)
         Nearly right unit atoms in white coordinates.
     tol : float
@@ -239,7 +238,7 @@ def separate(U: np.ndarray, A: ArrayLike, *, tol: float = 1e-3, max_passes: int 
     Raises
     ------
     TypeError, ValueError
-        If A is not a dictionary of n rows, or an option is out of range.
+        If A is not a dictionary of n rows, U is not finite, or an option is out of range.
 
     References
     ----------
@@ -262,18 +261,16 @@ def separate(U: np.ndarray, A: ArrayLike, *, tol: float = 1e-3, max_passes: int 
     n, m = atoms.shape
     if U.ndim != 2 or U.shape[0] != n:
         raise ValueError(f"A: expected {U.shape[0]} rows like U, got shape {atoms.shape}")
+    squares = np.einsum("ij,ij->j", U, U).astype(np.float64)
+    trace = float(np.mean(squares * squares))
+    if not np.isfinite(trace):
+        raise ValueError(f"U: expected finite numbers, got {np.count_nonzero(~np.isfinite(U))} NaN or infinite")
     for _ in range(limit):
-        points = atoms.astype(U.dtype)
-        total = np.zeros((n, m))
-        for start in range(0, U.shape[1], _TILE):
-            tile = U[:, start : start + _TILE]
-            z = tile.T @ points
-            total += tile @ (z * z * z)
-        total /= U.shape[1]
+        total = cubed(U, atoms.astype(U.dtype)) / U.shape[1]
         C = atoms.T @ atoms
         cubes = C * C * C
         equations = np.block([[cubes * C, np.full((m, 1), 3.0)], [np.ones((1, m)), np.full((1, 1), n * (n + 2.0))]])
-        measured = np.append(inner(total, atoms), 1.0)
+        measured = np.append(inner(total, atoms), trace)
         solution = np.linalg.lstsq(equations, measured, rcond=None)[0]
         mixing = solution[:m, None] * cubes + 3.0 * solution[m] * np.eye(m)
         new = project(np.asarray(np.linalg.lstsq(mixing.T, total.T, rcond=None)[0].T, dtype=np.float64))

@@ -156,11 +156,11 @@ def as_data(Y: ArrayLike, name: str = "Y", *, full_rank: bool = False) -> Array:
         )
     if not full_rank:
         return array
-    refuse_deficient(array @ array.T, array.shape, name)
+    full_rank_spectrum(array @ array.T, array.shape, name)
     return array
 
 
-def refuse_deficient(gram: Array, shape: tuple[int, ...], name: str = "Y") -> tuple[Array, Array]:
+def full_rank_spectrum(gram: Array, shape: tuple[int, ...], name: str = "Y") -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of the Gram matrix YYᵀ of data of the given shape, if they span R^n.
 
     Raises

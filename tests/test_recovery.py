@@ -58,7 +58,7 @@ def test_sparse_directions_have_large_fourth_moments():
     data = l4lib.make_odl(
         frames.orthogonal(6, rng=np.random.default_rng(5)), 100_000, 0.2, rng=np.random.default_rng(6)
     )
-    found = l4lib.recover_dictionary(data.Y, 6, rng=np.random.default_rng(7), route="restarts")
+    found = l4lib.recover_dictionary(data.Y, 6, rng=np.random.default_rng(7))
     assert found.value == pytest.approx(np.full(6, 3 / 0.2), rel=0.05)
 
 

@@ -5,9 +5,11 @@ import pytest
 from scipy.linalg import subspace_angles
 
 from l4lib import frames, make_odl, match_atoms, random_points, random_untf, recover_dictionary, unique_lines
-from l4lib.forms import SymmetricQuartic, pairs, svec
+from l4lib.forms import SymmetricQuartic, pairs, rank_one_sum, svec
+from l4lib.moments import directions
 from l4lib.perturbation import support_moments
 from l4lib.precondition import whitening
+from l4lib.recovery import _rotations_lose
 from l4lib.sphere import inner, project
 from l4lib.subspace import AtomSubspace, explain_covariance, separate
 
@@ -234,6 +236,8 @@ def test_separation_uses_all_samples():
 
 
 def test_separate_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="U: expected finite numbers, got 1 NaN or infinite"):
+        separate(np.array([[1.0, np.nan], [0.0, 1.0]]), np.eye(2))
     with pytest.raises(ValueError, match=r"A: expected 3 rows like U, got shape \(4, 4\)"):
         separate(np.zeros((3, 5)), np.eye(4))
 
@@ -249,11 +253,67 @@ def test_route_is_chosen_and_falls_back():
     rng = np.random.default_rng(16)
     complete = make_odl((40, 40), 20_000, 0.1, rng=rng)
     assert recover_dictionary(complete.Y, 40, rng=rng).route == "orthogonal"
-    small = make_odl((8, 8), 4000, 0.1, rng=rng)
-    assert recover_dictionary(small.Y, 8, rng=rng).route == "subspace"
+    small = make_odl((8, 10), 4000, 0.1, rng=rng)
+    assert recover_dictionary(small.Y, 10, rng=rng).route == "subspace"
     assert recover_dictionary(small.Y, rng=rng).route == "restarts"
-    wrong = recover_dictionary(small.Y, 11, rng=rng, max_starts=100)  # there are only eight
+    wrong = recover_dictionary(small.Y, 13, rng=rng, max_starts=100)  # there are only ten
     assert wrong.route == "restarts" and not wrong.complete
+
+
+def test_a_route_that_does_not_converge_is_followed_by_the_next(monkeypatch):
+    data = make_odl((8, 10), 4000, 0.1, rng=np.random.default_rng(23))
+
+    def never(self, Q, **options):
+        return Q, np.zeros(Q.shape[1]), np.zeros(Q.shape[1], dtype=bool)
+
+    monkeypatch.setattr(AtomSubspace, "maximise", never)
+    assert recover_dictionary(data.Y, 10, rng=np.random.default_rng(24)).route == "restarts"
+    with pytest.raises(RuntimeError, match="none of"):
+        recover_dictionary(data.Y, 10, rng=np.random.default_rng(24), route="subspace")
+
+
+def test_a_saddle_is_not_taken_for_a_dictionary():
+    """Two atoms rotated by 45° are a fixed point of the orthonormal iteration, and explain the covariance as well."""
+    data = make_odl(np.eye(9), 20_000, 0.1, rng=np.random.default_rng(25))
+    U = directions(data.Y)
+    rotated = np.eye(9)
+    rotated[:2, :2] = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+    assert explain_covariance(rotated).complete
+    assert _rotations_lose(U, np.eye(9, dtype=np.float32))
+    assert not _rotations_lose(U, rotated.astype(np.float32))
+
+
+@pytest.mark.claim("separate-fixed-point")
+def test_empty_samples_do_not_mislead_the_separation():
+    """At θ = 0.05 half of the samples are zero: with them and without them the same atoms."""
+    data = make_odl((10, 12), 50_000, 0.05, rng=np.random.default_rng(26))
+    white = whitening(data.Y).apply(data.Y)
+    units = project(white[:, np.any(white != 0, axis=0)])
+    padded = np.hstack([units, np.zeros((10, white.shape[1] - units.shape[1]))])
+    assert padded.shape[1] > 1.9 * units.shape[1]
+    start = project(whitening(data.Y).apply(data.A))
+    with_them, without = (separate(U, start, tol=1e-7, max_passes=100)[0] for U in (padded, units))
+    assert np.max(1 - inner(with_them, without)) < 1e-10
+
+
+@pytest.mark.claim("direction-bias")
+def test_directions_are_biased_and_samples_are_not():
+    """Atoms from the moment of directions stop improving with more samples, those from plain samples do not."""
+    A, rng = random_untf(8, 16, rng=np.random.default_rng(5)), np.random.default_rng(6)
+    moments, counts = {"directions": np.zeros((36, 36)), "samples": np.zeros((36, 36))}, {}
+    errors = {"directions": [], "samples": []}
+    for part in range(16):
+        Y = make_odl(A, 100_000, 0.3, rng=rng).Y
+        for name, V in (("directions", directions(Y)), ("samples", Y.astype(np.float32))):
+            moments[name] += rank_one_sum(V, 1.0)
+            counts[name] = counts.get(name, 0) + V.shape[1]
+            if part in (3, 15):
+                F = AtomSubspace(SymmetricQuartic(8, moments[name] / counts[name]), 16)
+                errors[name].append(float(np.max(1 - np.abs(inner(F.maximise(A, tol=1e-9)[0], A)))))
+    assert errors["samples"][1] < 0.4 * errors["samples"][0]
+    assert errors["directions"][1] > 0.7 * errors["directions"][0]
+    assert errors["directions"][0] < errors["samples"][0] and errors["directions"][1] > errors["samples"][1]
+    assert errors["directions"][1] < 5e-4
 
 
 @pytest.mark.parametrize(
