@@ -20,7 +20,8 @@ __all__ = ["LARGEST_N", "SymmetricQuartic", "pairs", "rank_one_sum", "smat", "sv
 
 LARGEST_N = 96
 """Largest dimension in which a matrix with n(n+1)/2 rows is stored: 173 MB."""
-_TILE_ELEMENTS = 1 << 22
+_TILE = 2048
+"""Columns at a time."""
 
 
 def pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
@@ -83,10 +84,9 @@ def rank_one_sum(B: Array, weight: float) -> Array:
     """
     n, N = B.shape
     d = n * (n + 1) // 2
-    width = max(1, _TILE_ELEMENTS // d)
     D = np.zeros((d, d))
-    for start in range(0, N, width):
-        V = svec(B[:, start : start + width])
+    for start in range(0, N, _TILE):
+        V = svec(B[:, start : start + _TILE])
         D += V @ V.T
     D *= weight
     return D
