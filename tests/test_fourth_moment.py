@@ -54,6 +54,18 @@ def test_the_basis_hardly_matters():
     assert max(errors) < 5e-3
 
 
+def test_the_change_of_coordinates_is_exact():
+    """With a basis of few samples, far from white: the form is that of the moved directions, of mean fourth norm one."""
+    basis = whitening(DATA.Y[:, :60])
+    moment = FourthMoment(basis).update(DATA.Y)
+    correction = moment.whitening().W @ basis.inverse
+    assert np.linalg.norm(correction - np.eye(6)) > 0.3
+    moved = correction @ directions(basis.apply(DATA.Y))
+    q = random_points(6, 20, rng=np.random.default_rng(8))
+    expected = np.mean((q.T @ moved) ** 4, axis=1) / np.mean(np.sum(moved**2, axis=0) ** 2)
+    assert moment.form().value(q) == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_blocks_threads_and_merged_parts_agree(jobs):
     whole = fourth_moment(DATA.Y)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 
-from l4lib import frames, make_odl, match_atoms, random_points, random_untf, recover_dictionary, unique_lines
+from l4lib import Quartic, frames, make_odl, match_atoms, random_points, random_untf, recover_dictionary, unique_lines
 from l4lib.forms import SymmetricQuartic, pairs, rank_one_sum, svec
 from l4lib.moments import directions
 from l4lib.perturbation import support_moments
 from l4lib.precondition import whitening
-from l4lib.recovery import _rotations_lose
+from l4lib.recovery import _by_orthogonal, _moment_sizes, _rotations_lose
 from l4lib.sphere import inner, project
 from l4lib.subspace import AtomSubspace, explain_covariance, separate
 
@@ -281,6 +281,44 @@ def test_a_saddle_is_not_taken_for_a_dictionary():
     assert explain_covariance(rotated).complete
     assert _rotations_lose(U, np.eye(9, dtype=np.float32))
     assert not _rotations_lose(U, rotated.astype(np.float32))
+
+
+class Start:
+    """A generator whose only random matrix is the one given."""
+
+    def __init__(self, matrix):
+        self.matrix = matrix
+
+    def standard_normal(self, shape):
+        assert self.matrix.shape == shape
+        return self.matrix
+
+
+def test_the_orthogonal_route_reports_a_saddle():
+    """Data with the symmetries of two coordinates, so that their rotation by 45° is an exact fixed point."""
+    X = make_odl(np.eye(9), 1000, 0.1, rng=np.random.default_rng(27)).Y
+    X = np.hstack([X, np.vstack([X[1::-1], X[2:]])])
+    for k in (0, 1):
+        flipped = X.copy()
+        flipped[k] *= -1
+        X = np.hstack([X, flipped])
+    rotated = np.eye(9)
+    rotated[:2, :2] = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+    white = whitening(X).apply(X)
+    for start, complete in ((np.eye(9), True), (rotated, False)):
+        found = _by_orthogonal(Quartic(white, 1.0 / X.shape[1]), white, rng=Start(start))
+        assert found.converged == 9 and found.complete is complete
+        assert np.max(1 - np.abs(np.sum(found.atoms * start, axis=0))) < 0.01
+
+
+def test_more_samples_are_used_where_few_are_not_enough():
+    data = make_odl((32, 64), 50_000, 0.2, rng=np.random.default_rng(7))
+    assert _moment_sizes(32, 50_000) == [5000, 25_000]
+    assert _moment_sizes(32, 8000) == [5000, 8000] and _moment_sizes(32, 3000) == [3000]
+    few = recover_dictionary(data.Y[:, :5000], 64, rng=np.random.default_rng(28), route="subspace", max_starts=800)
+    found = recover_dictionary(data.Y, 64, rng=np.random.default_rng(28), route="subspace", max_starts=800)
+    assert found.complete and not few.complete
+    assert match_atoms(found.A, data.A).max_error < 1e-2
 
 
 @pytest.mark.claim("separate-fixed-point")
