@@ -55,7 +55,7 @@ def test_the_basis_hardly_matters():
 
 
 def test_the_change_of_coordinates_is_exact():
-    """With a basis of few samples, far from white: the form is that of the moved directions, of mean fourth norm one."""
+    """With a basis far from white the form is that of the moved directions, scaled to mean fourth norm one."""
     basis = whitening(DATA.Y[:, :60])
     moment = FourthMoment(basis).update(DATA.Y)
     correction = moment.whitening().W @ basis.inverse
