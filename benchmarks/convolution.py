@@ -19,12 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from l4lib.kernels import recover_kernels
-from l4lib.linear_maps import CirculantMap
-from l4lib.metrics import match_kernels
-from l4lib.models import make_cdl
-from l4lib.objective import Quartic
-from l4lib.sphere import project, random_points
+from l4lib.data import make_cdl, match_kernels
+from l4lib.quartic import CirculantMap, Quartic, project, random_points
+from l4lib.recovery import recover_kernels
 
 RESULTS = Path(__file__).with_suffix(".json")
 

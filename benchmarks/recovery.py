@@ -23,11 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from l4lib import make_odl, match_atoms, recover_dictionary
-from l4lib.metrics import unique_lines
-from l4lib.moments import fourth_moment
-from l4lib.precondition import whitening
-from l4lib.recovery import _moment_sizes, recover_from_moment
-from l4lib.sphere import project, random_points
+from l4lib.data import fourth_moment, unique_lines, whitening
+from l4lib.quartic import project, random_points
+from l4lib.recovery import recover_from_moment
+from l4lib.recovery.dictionary import _moment_sizes
 
 RESULTS = Path(__file__).with_suffix(".json")
 TARGET, MEDIUM, FINE, LIMIT = 1e-2, 1e-3, 1e-5, 40.0

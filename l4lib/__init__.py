@@ -13,15 +13,23 @@ Examples
 10
 """
 
-from l4lib.frames import coherence, frame_report, random_unit, random_untf, simplex, welch_bound
-from l4lib.metrics import match_atoms, nearest_atom, unique_lines
-from l4lib.models import bernoulli_gaussian, make_odl
-from l4lib.objective import Quartic, phi_DL, phi_T
-from l4lib.precondition import whitening
+from l4lib.data import (
+    bernoulli_gaussian,
+    coherence,
+    frame_report,
+    make_odl,
+    match_atoms,
+    nearest_atom,
+    phi_DL,
+    random_unit,
+    random_untf,
+    simplex,
+    unique_lines,
+    welch_bound,
+    whitening,
+)
+from l4lib.quartic import GradientDescent, PowerMap, Quartic, Result, Status, TrustRegion, phi_T, random_points, solve
 from l4lib.recovery import recover_dictionary
-from l4lib.results import Result, Status
-from l4lib.solvers import GradientDescent, PowerMap, TrustRegion, solve
-from l4lib.sphere import random_points
 
 __version__ = "0.1.0"
 

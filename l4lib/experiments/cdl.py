@@ -7,15 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from l4lib.data import circular_whitening, make_cdl, match_kernels, phi_CDL, shift_correlations
 from l4lib.experiments.spec import Cell, Experiment, Row
-from l4lib.kernels import recover_kernels
-from l4lib.linear_maps import CirculantMap
-from l4lib.metrics import match_kernels, shift_correlations
-from l4lib.models import make_cdl
-from l4lib.objective import phi_CDL
-from l4lib.precondition import circular_whitening
-from l4lib.solvers import solve
-from l4lib.sphere import project, random_points
+from l4lib.quartic import CirculantMap, project, random_points, solve
+from l4lib.recovery import recover_kernels
 
 __all__ = ["E5", "E6"]
 

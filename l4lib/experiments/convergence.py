@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from l4lib.data import make_odl, phi_DL
 from l4lib.experiments.spec import Cell, Experiment, Row
-from l4lib.models import make_odl
-from l4lib.objective import phi_DL
-from l4lib.solvers import GradientDescent, Method, PowerMap, TrustRegion, solve
-from l4lib.sphere import random_points
+from l4lib.quartic import GradientDescent, Method, PowerMap, TrustRegion, random_points, solve
 
 __all__ = ["E7"]
 

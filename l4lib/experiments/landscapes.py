@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from l4lib.census import census
+from l4lib.data import random_unit, random_untf
 from l4lib.experiments.spec import Cell, Experiment, Row
-from l4lib.frames import random_unit, random_untf
 
 __all__ = ["E1"]
 

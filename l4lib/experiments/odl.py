@@ -7,13 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from l4lib.data import coherence, make_odl, nearest_atom, phi_DL, random_unit, random_untf
 from l4lib.experiments.spec import Cell, Experiment, Row
-from l4lib.frames import coherence, random_unit, random_untf
-from l4lib.metrics import nearest_atom
-from l4lib.models import make_odl
-from l4lib.objective import phi_DL, phi_T
-from l4lib.solvers import solve
-from l4lib.sphere import random_points
+from l4lib.quartic import phi_T, random_points, solve
 
 __all__ = ["E2", "E3", "E4"]
 

@@ -156,7 +156,7 @@ def code_hash(module: str) -> str:
 
     Examples
     --------
-    >>> len(code_hash("l4lib.solvers")), code_hash("l4lib.solvers") == code_hash("l4lib.sphere")
+    >>> len(code_hash("l4lib.quartic.solvers")), code_hash("l4lib.quartic.solvers") == code_hash("l4lib.quartic.sphere")
     (16, False)
     """
     seen: dict[str, Path] = {}

@@ -1,0 +1,25 @@
+"""Every critical point of a small landscape, and machine-checked proofs that none is missing."""
+
+from l4lib.census.certificates import Certificate, certify, load_certificate
+from l4lib.census.enumeration import census, census_tensor
+from l4lib.census.homotopy import Tracks, distinct, eigenvector_count, newton, on_continuum, start_vectors, track
+from l4lib.census.result import Census, IncompleteCensusError, Paths, Singular
+
+__all__ = [
+    "Census",
+    "Certificate",
+    "IncompleteCensusError",
+    "Paths",
+    "Singular",
+    "Tracks",
+    "census",
+    "census_tensor",
+    "certify",
+    "distinct",
+    "eigenvector_count",
+    "load_certificate",
+    "newton",
+    "on_continuum",
+    "start_vectors",
+    "track",
+]

@@ -1,0 +1,207 @@
+"""What a point looks like: its correlations and the numbers made of them; critical points by Newton steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from l4lib.data import frame_report, unique_lines
+from l4lib.quartic import exp, inner, phi_T, project, random_points, tangent
+from l4lib.validate import Array, as_array, as_count, as_dictionary, as_positive, as_rng, as_unit_points
+
+__all__ = ["PointQuantities", "critical_points", "point_quantities"]
+
+_ROUNDING = 1e-9
+"""What the criteria concede to rounding: far above the error of their few operations on numbers of order one."""
+
+
+# What a point looks like
+
+
+@dataclass(frozen=True)
+class PointQuantities:
+    """The numbers in which the landscape is described, at r points (scalars for a single point of shape (n,)).
+
+    Attributes
+    ----------
+    zeta : ndarray, shape (m,) or (m, r)
+        Correlations ζ = Aᵀq.
+    alpha : ndarray, shape () or (r,)
+        ‖ζ‖₄⁴, minus four times the objective.
+    norm3 : ndarray, shape () or (r,)
+        ‖ζ‖₃.
+    best : ndarray of int, shape () or (r,)
+        The index of the best atom, argmax |ζ_i|.
+    h : ndarray, shape () or (r,)
+        Its squared correlation.
+    eta : ndarray, shape () or (r,)
+        η = μ‖ζ‖₃³/α^{3/2}, the height in the cubic dichotomy.
+    t : ndarray, shape () or (r,)
+        The largest |ζ_j|/√h over the other atoms.
+    """
+
+    zeta: Array
+    alpha: Array
+    norm3: Array
+    best: NDArray[np.int64]
+    h: Array
+    eta: Array
+    t: Array
+
+
+def _points(A: ArrayLike, Q: ArrayLike) -> tuple[Array, Array]:
+    dictionary = as_dictionary(A)
+    return dictionary, as_unit_points(Q, dictionary.shape[0])
+
+
+def _fourth(zeta: Array) -> Array:
+    square = zeta * zeta
+    return inner(square, square)
+
+
+def point_quantities(A: ArrayLike, Q: ArrayLike) -> PointQuantities:
+    """Correlations, α, h, η and t at unit points.
+
+    Parameters
+    ----------
+    A : array_like, shape (n, m)
+        The dictionary, m >= 2.
+    Q : array_like, shape (n,) or (n, r)
+        Unit vectors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a dictionary of at least two atoms or Q is not made of unit vectors of its dimension.
+
+    References
+    ----------
+    Equations ``eq-eta`` and ``eq-htap``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> at = point_quantities(np.eye(2), [0.6, 0.8])
+    >>> int(at.best), float(at.h.round(4)), float(at.alpha.round(4)), float(at.t.round(4))
+    (1, 0.64, 0.5392, 0.75)
+    """
+    A, Q = _points(A, Q)
+    if A.shape[1] < 2:
+        raise ValueError(f"A: expected at least two atoms, got shape {A.shape}")
+    zeta = A.T @ Q
+    size = np.abs(zeta)
+    alpha = _fourth(zeta)
+    cubes = np.sum(size * size * size, axis=0)
+    top = np.partition(size, -2, axis=0)
+    mu = frame_report(A).coherence
+    return PointQuantities(
+        zeta=zeta,
+        alpha=alpha,
+        norm3=np.cbrt(cubes),
+        best=np.argmax(size, axis=0),
+        h=top[-1] * top[-1],
+        eta=mu * cubes / alpha**1.5,
+        t=top[-2] / top[-1],
+    )
+
+
+# Criteria
+
+
+def _as_K(K: Any) -> float:
+    value = as_positive(K, "K")
+    if value < 1.0:
+        raise ValueError(f"K: expected at least 1, got {value:g}")
+    return value
+
+
+def _as_mu(mu: Any) -> float:
+    value = float(as_array(mu, "mu", ndim=0, shape="()"))
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"mu: expected a coherence in [0, 1], got {value:g}")
+    return value
+
+
+def _as_b(kappa: Any) -> float:
+    value = float(as_array(kappa, "kappa", ndim=0, shape="()"))
+    if value < 0.0:
+        raise ValueError(f"kappa: expected a number of at least 0, got {value:g}")
+    return 3.0 / (1.0 + value)
+
+
+def _as_untf(A: Array) -> tuple[int, float, float]:
+    report = frame_report(A)
+    if not report.is_untf(1e-8):
+        raise ValueError(
+            "A: expected a unit-norm tight frame, got tightness error "
+            f"{report.tightness_error:.1e} and norm error {report.norm_error:.1e}"
+        )
+    if report.n < 2:
+        raise ValueError("A: expected n >= 2, where the sphere is connected to its tangent directions, got n = 1")
+    return report.n, report.K, report.coherence
+
+
+# Critical points to test the inequalities on
+
+
+def critical_points(
+    A: ArrayLike, *, starts: int, rng: np.random.Generator, tol: float = 1e-12, iterations: int = 60
+) -> Array:
+    """Critical points of φ_T found by Newton's method from random starts, one of each ± pair, shape (n, k).
+
+    Newton's method is drawn to critical points of every index.
+    Half of the starts are uniform; the others are signed sums of 1 to min(n, 6) random atoms, near which an incoherent
+    frame has critical points.
+    This is a sample of the critical points, not all of them: for those see :func:`l4lib.census.census`.
+
+    Parameters
+    ----------
+    A : array_like, shape (n, m)
+        The dictionary, n >= 2.
+    starts : int
+        Number of starting points.
+    rng : numpy.random.Generator
+        The source of randomness.
+    tol : float
+        Largest gradient norm of a point that is returned.
+    iterations : int
+        Newton steps, each of length at most 1/2.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Q = critical_points(np.eye(2), starts=40, rng=np.random.default_rng(0))
+    >>> Q.shape  # two atoms and two midpoints
+    (2, 4)
+    """
+    A = as_dictionary(A)
+    n, m = A.shape
+    as_count(n, "n", minimum=2)
+    starts, iterations = as_count(starts, "starts"), as_count(iterations, "iterations")
+    rng = as_rng(rng)
+    Q = random_points(n, starts, rng=rng)
+    for k in range(starts // 2):
+        chosen = rng.choice(m, size=rng.integers(1, min(n, 6) + 1), replace=False)
+        mixture = A[:, chosen] @ rng.choice([-1.0, 1.0], size=chosen.size)
+        if np.linalg.norm(mixture) > 1e-3:
+            Q[:, k] = project(mixture)
+    objective = phi_T(A)
+    for _ in range(iterations):
+        gradient = objective.gradient(Q)
+        normal = np.einsum("ir,jr->rij", Q, Q)
+        # Least squares instead of a solve: at a degenerate critical point the Hessian is singular.
+        inverse = np.linalg.pinv(objective.hessian(Q) + normal, rcond=1e-10, hermitian=True)
+        step = tangent(Q, -np.einsum("rij,jr->ir", inverse, gradient))
+        length = np.sqrt(inner(step, step))
+        Q = project(exp(Q, step * np.minimum(1.0, 0.5 / np.maximum(length, 1e-300))))
+    gradient = objective.gradient(Q)
+    found = Q[:, np.sqrt(inner(gradient, gradient)) <= tol]
+    return unique_lines(found, tol=1e-6)[0] if found.shape[1] else found
