@@ -2,8 +2,8 @@ r"""From a census to a machine-checked theorem about one dictionary.
 
 A census lists (3ⁿ − 1)/2 numerical solutions.
 :func:`certify` refines them to many digits and writes down what :mod:`l4lib.census.check_certificate` needs to prove,
-in ball arithmetic and without the tracker, that these are all critical lines of φ_T for the exact binary64 matrix A, which of
-them are real, and their Morse indices (claim ``certificate-complete``).
+in ball arithmetic and without the tracker, that these are all critical lines of φ_T for the exact binary64 matrix A,
+which of them are real, and their Morse indices (claim ``certificate-complete``).
 Nothing here has to be trusted: whatever goes wrong, the checker rejects.
 """
 

@@ -33,8 +33,6 @@ __all__ = [
     "start_bounds",
 ]
 
-_ORDERS: Array = np.arange(161, dtype=np.float64)  # moments used by the tail bound of the spread
-
 
 # The start and its height
 

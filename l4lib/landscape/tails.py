@@ -10,10 +10,11 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import binom
 
-from l4lib.landscape.starts import _ORDERS
 from l4lib.validate import Array, as_count, as_positive, as_theta
 
 __all__ = ["StartGuarantee", "energy_tail", "required_level", "spread_tail", "start_guarantee", "start_tail"]
+
+_ORDERS: Array = np.arange(161, dtype=np.float64)  # moments used by the tail bound of the spread
 
 
 def _support_sizes(m: int, theta: float) -> tuple[Array, Array]:

@@ -7,8 +7,8 @@ Three routes lead to the atoms; :func:`recover_dictionary` chooses.
   With many samples random starts run in single precision on a subset, and only the distinct ends are followed to the
   minimisers of all samples in double precision.
 * ``"subspace"``: the span of the a_i a_iᵀ in the fourth moment of some samples (:mod:`l4lib.recovery.subspace`) and
-  random starts on its quartic, for a known number of atoms; then a few passes over all samples sharpen all atoms together.
-  An iteration does not touch the data, and in the population the atoms are its best points exactly.
+  random starts on its quartic, for a known number of atoms; then a few passes over all samples sharpen all atoms
+  together.  An iteration does not touch the data, and in the population the atoms are its best points exactly.
 * ``"orthogonal"``: for m = n the white atoms are nearly orthogonal, so that n points are followed together by the power
   map and kept orthonormal, on a subset; then passes over all samples sharpen them as above.
 """
