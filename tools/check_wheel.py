@@ -1,4 +1,4 @@
-"""Does a chapter run with the installed library alone?
+"""Run the chapters with the installed library alone.
 
 Builds the wheel, installs it into a new environment outside the repository (with the versions of the lock), copies each
 chapter into an empty folder and executes it there: what a reader has who downloads a notebook and installs l4lib.
