@@ -32,6 +32,8 @@ __all__ = [
 _ROUNDING = 1e-9
 """What the criteria concede to rounding: far above the error of their few operations on numbers of order one."""
 
+_MOST_BOXES = 20_000
+
 Criterion = Literal["trace", "ratio", "plane"]
 
 
@@ -182,7 +184,7 @@ def plane_survivors(B: float, mu: float, *, depth: int = 12) -> int:
     B, mu : float
         Frame bound and coherence of unit atoms.
     depth : int
-        How often each side of [0, 1/3] × [0, B − 2/3] is halved.
+        How often each side of [0, 1/3] × [0, B − 2/3] is halved, unless more than 20 000 boxes survive before.
 
     Raises
     ------
@@ -206,6 +208,8 @@ def plane_survivors(B: float, mu: float, *, depth: int = 12) -> int:
             lower[:, axis + 1] = upper[:, axis] = (boxes[:, axis] + boxes[:, axis + 1]) / 2.0
             boxes = np.vstack([lower, upper])
             boxes = boxes[_kept(boxes, B, mu)]
+        if len(boxes) > _MOST_BOXES:  # a whole piece of the plane survives, and would at every depth
+            break
     return len(boxes)
 
 
@@ -249,7 +253,7 @@ class GlobalCondition:
     ratio : float
         The margin of the first larger condition (NaN unless all norms are equal).
     survivors : int
-        The boxes that survive in the second larger condition (−1 unless all norms are equal).
+        The boxes that survive in the second larger condition (−1 if it was not needed or norms differ).
     """
 
     n: int
@@ -320,17 +324,10 @@ def global_condition(A: ArrayLike) -> GlobalCondition:
     g = float(np.max(np.abs(G - np.diag(norms)))) / least
     rho = float(np.sqrt(norms.max() / least))
     equal = rho < 1.0 + _ROUNDING
-    return GlobalCondition(
-        n=n,
-        m=m,
-        B=B,
-        g=g,
-        rho=rho,
-        far=far_margin(B, g),
-        trace=trace_margin(B, g, 1.0 if equal else rho),
-        ratio=ratio_margin(B, g) if equal else float("nan"),
-        survivors=plane_survivors(B, g) if equal else -1,
-    )
+    far, trace = far_margin(B, g), trace_margin(B, g, 1.0 if equal else rho)
+    ratio = ratio_margin(B, g) if equal else float("nan")
+    needed = equal and far > _ROUNDING and max(trace, ratio) <= _ROUNDING
+    return GlobalCondition(n, m, B, g, rho, far, trace, ratio, plane_survivors(B, g) if needed else -1)
 
 
 def _admitted(criterion: Criterion, B: float, mu: float) -> bool:
