@@ -91,6 +91,15 @@ def test_constants_of_the_parts_are_needed_and_the_atom_has_no_direction():
     assert np.isnan(best_atom_bound(simplex(3), simplex(3)[:, 0]))
 
 
+@pytest.mark.claim("parts-of-M")
+def test_index_between_equal_orthogonal_atoms():
+    """k equal atoms of an orthonormal basis: k − 1 eigenvalues of M equal α, all others vanish."""
+    for k in (2, 3, 5):
+        q = project(np.concatenate([np.ones(k), np.zeros(6 - k)]))
+        spectrum = tangent_spectrum(np.eye(6), q)
+        assert np.allclose(spectrum, np.concatenate([np.full(k - 1, 1 / k), np.zeros(6 - k)]))
+
+
 # The two lemmas
 
 
@@ -164,6 +173,23 @@ def at_pole(A):
     g = np.max(np.abs(G - np.diag(np.diag(G)))) / norm
     beta = np.linalg.eigvalsh((A[1:] * zeta**2) @ A[1:].T)[-1] / np.sum(zeta**4)
     return zeta[i] ** 2 / norm, beta, g, np.linalg.norm(A, 2) ** 2 / norm
+
+
+@pytest.mark.claim("coordinate-cubic")
+@pytest.mark.parametrize("name", UNTF)
+def test_every_correlation_solves_a_cubic(name):
+    A = FRAMES[name]
+    off = A.T @ A - np.eye(A.shape[1])
+
+    def residual(Q):
+        at = point_quantities(A, Q)
+        w, heights = at.zeta / np.sqrt(at.alpha), off @ at.zeta**3 / at.alpha**1.5
+        assert np.all(np.abs(heights) <= at.eta + ROUNDING)
+        return np.max(np.abs(w - w**3 - heights))
+
+    assert residual(critical(name)[0]) < 1e-9
+    if name not in DESIGNS:
+        assert residual(samples(name)[0]) > 1e-2
 
 
 # Far from the atoms
