@@ -365,7 +365,7 @@ def largest_coherence(B: float, criterion: Criterion) -> float:
 
 
 def condition_table(bounds: ArrayLike = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75)) -> pd.DataFrame:
-    """How much coherence each condition admits, beside 1 − B/3, beyond which no theorem can reach.
+    """How much coherence each condition admits, beside min{1 − B/3, B − 1}, which is conjectured to be enough.
 
     Parameters
     ----------

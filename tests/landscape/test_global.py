@@ -82,6 +82,21 @@ def test_no_degenerate_point_near_an_atom_under_attack():
     assert found.max() > -6.0  # the hypothesis is too strong by a factor, not empty
 
 
+@pytest.mark.claim("first-condition")
+def test_least_coherence_of_a_degenerate_point():
+    def degenerate(A):
+        beta = at_pole(A)[1]
+        return np.array([beta - 1 / 3 + 1e-7, 1 / 3 + 1e-7 - beta])
+
+    def score(A):
+        G = A.T @ A
+        return -np.max(np.abs(G - np.diag(np.diag(G)))) - np.linalg.norm(A, 2) ** 2 / 3
+
+    least = [-attack(score, degenerate, n, m, range(10)).max(initial=-np.inf) for n, m in ((2, 2), (2, 3), (3, 3))]
+    assert min(least) >= 1 - 1e-5
+    assert min(least) <= 1 + 1e-3
+
+
 @pytest.mark.claim("near-theorem")
 @pytest.mark.parametrize("name", ALL)
 def test_near_theorem_at_critical_points(name):
