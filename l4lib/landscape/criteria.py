@@ -351,7 +351,7 @@ def largest_coherence(B: float, criterion: Criterion) -> float:
     Examples
     --------
     >>> [largest_coherence(2.0, c) for c in ("trace", "ratio", "plane")]
-    [0.1924, 0.25, 0.2691]
+    [0.1924, 0.25, 0.2718]
     """
     B, _, _ = _numbers(B, 0.0)
     if criterion not in ("trace", "ratio", "plane"):
