@@ -44,10 +44,6 @@ def atom_gradient_bound(mu: float, K: float) -> float:
     TypeError, ValueError
         If K < 1 or μ is outside [0, 1].
 
-    References
-    ----------
-    Claim ``one-per-atom``, equation ``eq-atom-gradient``.
-
     Examples
     --------
     >>> round(atom_gradient_bound(0.1, 2.0), 6)
@@ -141,10 +137,6 @@ def sharp_condition(K: float, mu: float, kappa: float = 0.0) -> SharpCondition:
     ------
     TypeError, ValueError
         If K < 1, μ is outside [0, 1] or κ < 0.
-
-    References
-    ----------
-    Claims ``squeeze`` and ``sharp-criterion``, theorem ``thm-sharp``.
 
     Examples
     --------

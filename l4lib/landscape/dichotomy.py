@@ -45,10 +45,6 @@ def cubic_roots_bounds(eta: ArrayLike) -> CubicRoots:
     TypeError, ValueError
         If a height is outside that interval, where the two kinds of roots merge.
 
-    References
-    ----------
-    Claim ``cubic-roots``, equation ``eq-root-bounds``.
-
     Examples
     --------
     >>> roots = cubic_roots_bounds(1 / 8)
@@ -74,10 +70,6 @@ def region_xi(K: float) -> float:
     ------
     TypeError, ValueError
         If K < 1.
-
-    References
-    ----------
-    Claim ``region-theorem``.
 
     Examples
     --------

@@ -318,7 +318,7 @@ def test_conditions_and_their_order():
     assert not global_condition(icosahedron()).holds
 
 
-@pytest.mark.claim("ratio-condition")
+@pytest.mark.claim("ratio-condition", "plane-criterion")
 def test_constants_of_the_ratio_condition():
     """Each numerical step of the proof, on grids."""
     x = np.linspace(0.06, 1 / 3, 4001)
