@@ -63,7 +63,7 @@ INDEX_STYLE = {
 PIXELS_PER_INCH = 96
 """Of the page; pictures carry twice as many."""
 
-_ATOM_STYLE = {"marker": "*", "s": 130, "color": COLOURS["sky"], "edgecolors": "black", "linewidths": 0.8}
+_ATOM_STYLE = {"marker": "*", "s": 60, "color": COLOURS["sky"], "edgecolors": "black", "linewidths": 0.8}
 
 
 def use_style() -> None:
@@ -249,7 +249,7 @@ def plot_sphere(
             shown = marks[:, visible & (np.asarray(index) == kind)] * 1.02
             if shown.size:
                 ax.scatter(
-                    *shown, marker=marker, c=colour, edgecolors="black", s=70, label=name, depthshade=False, zorder=2
+                    *shown, marker=marker, c=colour, edgecolors="black", s=90, label=name, depthshade=False, zorder=2
                 )
     return scale
 
