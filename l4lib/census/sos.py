@@ -1,14 +1,13 @@
 r"""From a linear program to the sum-of-squares theorem: every frame with ‖AAᵀ‖ <= 1.49 is benign.
 
 A **form** is :math:`P(p) = |p|^2 p^\top Lp - z^2 p^\top Qp` in p = (z, e, t).
-:func:`prove_forms` finds forms by linear programming, writes each as a sum of squares, and covers the possible positions of
-the best atom by cells; :mod:`l4lib.census.check_sos` then checks the result exactly (claim ``benign-149``).
+:func:`prove_forms` finds forms by linear programming, writes each as a sum of squares, and covers the possible
+positions of the best atom by cells; :mod:`l4lib.census.check_sos` then checks all exactly (claim ``benign-149``).
 Nothing here has to be trusted: whatever goes wrong, the checker rejects.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -137,7 +136,7 @@ def prove_forms(bound: Fraction, *, points: int = 150, depth: int = 9) -> Forms:
     forms: list[Array] = []
     cells: dict[str, int] = {}
     todo = [("", 0.0, 0.0, float(side))]
-    grid = _half_sphere(points)
+    grid, wanted = _half_sphere(points), float(bound) * _SCALE
     while todo:
         path, u, v, size = todo.pop()
         if u * u + v * v > radius2:
@@ -146,9 +145,10 @@ def prove_forms(bound: Fraction, *, points: int = 150, depth: int = 9) -> Forms:
         middle[1:] *= min(1.0, np.sqrt(float(radius2)) / np.linalg.norm(middle[1:]))
         middle /= np.linalg.norm(middle)
         chosen = next((k for k, form in enumerate(forms) if _holds(form, bound, u, v, size)), None)
-        if chosen is None and (len(path) >= 5 or max((_row(middle) @ f for f in forms), default=0) < bound * _SCALE):
+        largest = max((float(_row(middle) @ form) for form in forms), default=0.0)
+        if chosen is None and (len(path) >= 5 or largest < wanted):
             forms.append(_search(middle, grid))
-            if _row(middle) @ forms[-1] < bound * _SCALE:
+            if float(_row(middle) @ forms[-1]) < wanted:
                 raise RuntimeError(f"no form exceeds {bound} at u = {u:.4f}, v = {v:.4f}")
             chosen = len(forms) - 1 if _holds(forms[-1], bound, u, v, size) else None
         if chosen is not None:
@@ -204,7 +204,8 @@ def _search(p: Array, grid: Array) -> Array:
     trace, limits = [[1.0] * 3 + [0.0] * 9], [(-20.0, 20.0)] * 12
     for _ in range(20):
         lower = -np.vstack([cuts, conditions])
-        form = linprog(-_row(p), A_ub=lower, b_ub=np.zeros(len(lower)), A_eq=trace, b_eq=[1], bounds=limits).x
+        found = linprog(-_row(p), A_ub=lower, b_ub=np.zeros(len(lower)), A_eq=trace, b_eq=[1], bounds=limits)
+        form = np.array(found.x, dtype=np.float64)
         low = rows @ form
         value, vector = np.linalg.eigh(_matrix(form[:6]))
         worst = np.argsort(low)[:60]
@@ -238,9 +239,8 @@ def _written(form: Array) -> dict[str, list[int]]:
     names = [check_sos.exponents(check_sos.PLACES[i] + check_sos.PLACES[j]) for i, j in _PAIRS]
     weight = [1 if i == j else 2 for i, j in _PAIRS]
     monomials = sorted(set(names))
-    weights = np.array(
-        [[w * (name == m) for name, w in zip(names, weight, strict=True)] for m in monomials], dtype=float
-    )
+    pairs = list(zip(names, weight, strict=True))
+    weights = np.array([[float(w * (name == m)) for name, w in pairs] for m in monomials])
     start = np.linalg.lstsq(weights, np.array([float(target.get(m, 0)) for m in monomials]) / _SCALE)[0]
     gram = [round(float(g) * _SCALE) for g in _central(start, np.linalg.svd(weights)[2][len(monomials) :])]
     for m in monomials:  # the rounding goes into a square where there is one (then the others are even)
