@@ -121,7 +121,7 @@ def test_clusters_have_the_stated_spectrum(name):
     assert (smallest > 1e-9) == (gamma > 1 - K / 3 + 1e-9) == (N * (3 - K) < 2 * K - 1e-9)
 
 
-@pytest.mark.claim("two-atoms")
+@pytest.mark.claim("sixty-degrees")
 @pytest.mark.parametrize("product", [0.3, 0.45, 0.49, 0.51, 0.6, 0.8, 0.95])
 def test_two_atoms_have_two_pairs_of_minimisers_up_to_sixty_degrees(product):
     beta = np.arccos(product) / 2
@@ -234,7 +234,7 @@ def test_flat_designs_are_degenerate_everywhere(A):
     assert coherence(A) >= 1 - A.shape[1] / A.shape[0] / 3 - 1e-12
 
 
-@pytest.mark.claim("two-atoms")
+@pytest.mark.claim("sixty-degrees")
 def test_a_tight_frame_at_three_halves_with_a_strict_degenerate_minimiser():
     """Two atoms at 60 degrees inside a tight frame: the point between them is a minimiser of no atom."""
     q, d = np.eye(4)[:2]
