@@ -44,9 +44,9 @@ def test_tight_frames_lose_their_minimisers_before_the_search_fails():
     exponents = np.diff(list(start.values())) / np.diff(np.log(list(start)))
     assert exponents[:2].max() < 2.6
     assert exponents[-1] > 3.2
-    large = table[(table["n"] == 96) & (table["m"] <= 4000)]
+    large = table[(table["n"] == 96) & (table["m"] > 800) & (table["m"] < 4000)]
     ratio = large["displacement"].groupby(large["m"]).median() * 96**3 / (3 * large["m"].unique())
-    assert ratio.between(0.7, 1.6).all()
+    assert ratio.between(0.8, 1.6).all()
     last = table[(table["n"] == 96) & (table["m"] == 96**2)]
     assert (last["correlation_error"] < 0.10).mean() >= 0.9
 
