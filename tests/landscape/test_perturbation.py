@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import minimize
 
 from l4lib.census import census_tensor
+<<<<<<< HEAD
 from l4lib.data import (
     bernoulli_gaussian,
     coherence,
@@ -22,6 +23,9 @@ from l4lib.data import (
     random_untf,
     simplex,
 )
+=======
+from l4lib.data import bernoulli_gaussian, data_constant, frames, make_odl, phi_DL
+>>>>>>> main
 from l4lib.landscape import (
     descent_height,
     expected_phi_DL,
