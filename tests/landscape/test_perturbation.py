@@ -8,7 +8,6 @@ import pytest
 from scipy.optimize import minimize
 
 from l4lib.census import census_tensor
-<<<<<<< HEAD
 from l4lib.data import (
     bernoulli_gaussian,
     coherence,
@@ -23,9 +22,6 @@ from l4lib.data import (
     random_untf,
     simplex,
 )
-=======
-from l4lib.data import bernoulli_gaussian, data_constant, frames, make_odl, phi_DL
->>>>>>> main
 from l4lib.landscape import (
     descent_height,
     expected_phi_DL,
@@ -450,8 +446,8 @@ def test_minimisers_above_the_descent_height_are_near_atoms():
     raw = random_difference(24, rng)
     delta = SymmetricQuartic(24, epsilon / injective_norm(raw, rng=rng, starts=2, iterations=5).upper * raw.D)
     form = SymmetricQuartic(24, population(A).D - delta.D)
-    pairs = project(A[:, rng.integers(0, 24, 40)] + 0.9 * A[:, rng.integers(0, 24, 40)])
-    Q = project(pairs + 0.5 * random_points(24, 40, rng=rng))
+    pairs = project(A[:, rng.integers(0, 24, 60)] + 0.8 * A[:, rng.integers(0, 24, 60)])
+    Q = project(pairs + 0.3 * random_points(24, 60, rng=rng))
     Q = Q[:, np.sum((A.T @ Q) ** 4, axis=0) >= level + 8 * epsilon]
     assert Q.shape[1] >= 10
     for _ in range(300):
