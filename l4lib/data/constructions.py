@@ -104,11 +104,9 @@ def quadric_frame(e: int) -> Array:
     y, x = np.repeat(bits, N, axis=0), np.tile(bits, (N, 1))  # y outside, so that y = 0 comes first
     zero = np.sum(x * y, axis=1) % 2 == 0
     x, y = x[zero], y[zero]
-    mu = 2 / (N + 2)
-    G = mu * (-1.0) ** (x @ y.T + y @ x.T)
-    np.fill_diagonal(G, 1.0)
+    signs = (-1.0) ** (x @ y.T + y @ x.T)  # its upper eigenspace has dimension n and is spanned by the frame
     n = (N + 1) * (N + 2) // 6
-    return project(np.linalg.eigh(G)[1][:, -n:].T)  # G is K times a projection
+    return project(np.linalg.eigh(signs)[1][:, -n:].T)
 
 
 def unbiased_bases(n: int, bases: int) -> Array:
