@@ -31,7 +31,9 @@ __all__ = ["Decomposition", "decompose", "rank_limit"]
 _EXTRA = 8
 """Columns of the sketch beyond the rank, which must come out as rounding."""
 _ROUNDING = 1e-12
-"""The defect 1 − F of an atom in exact arithmetic's place, and the size of what a sketch may leave."""
+"""Relative size of what a sketch may leave."""
+_EXACT, _LARGEST = 1e-10, 0.1
+"""The defect of an atom of an exact tensor, and the largest, whatever the noise."""
 _SAME = 1 - 1e-6
 """Correlation from which two points count as one atom."""
 _POINTS = 32
@@ -39,7 +41,7 @@ _POINTS = 32
 _IDLE = 6
 """Rounds without a new atom after which the search ends."""
 _ISOLATED = 1e-5
-"""The least σ of an atom that counts as isolated."""
+"""The least ν of an atom that counts as isolated."""
 
 
 def rank_limit(n: int) -> int:
@@ -83,7 +85,7 @@ class Decomposition:
     defect : float
         The largest distance of an a_i a_iᵀ from the range of T.
     isolation : float
-        A lower bound of all σ_i = √(1 − 2κ_i): at zero an atom is one of a continuum, and the decomposition not unique.
+        A lower bound of all ν_i: at zero an atom is one of a continuum, and the decomposition not unique.
     complete : bool
         Whether there are as many atoms as the rank, all isolated, and nothing of T is left beyond the tolerance.
     starts, rounds : int
@@ -188,7 +190,10 @@ def _unfold(T: Any, rng: np.random.Generator, tol: float) -> tuple[int, Array]:
             raise ValueError(f"weights: expected one for each of {A.shape[1]} atoms, got {weights.size}")
         _check_size(A.shape[0])
         V = svec(A)
-        return A.shape[0], (V * weights) @ V.T
+        D = (V * weights) @ V.T
+        # Weights may cancel; what rounding leaves then is no tensor.
+        rounding = 1e-14 * float(np.sum(np.abs(weights) * inner(V, V)))
+        return A.shape[0], D if np.linalg.norm(D) > rounding else np.zeros_like(D)
     if isinstance(T, SymmetricQuartic):
         n, d = T.n, T.n * (T.n + 1) // 2
         _check_size(n)
@@ -245,7 +250,7 @@ def _refuse_asymmetric(first: Array, last: Array, tol: float) -> None:
 
 
 class _Span:
-    """The range of D: an orthonormal basis V, the matrix of D on it, and the defect that noise may cause at an atom."""
+    """The range of D: an orthonormal basis V, the matrix of D on it, and the defect that an atom may have."""
 
     def __init__(self, n: int, V: Array, inside: Array, allowed: float) -> None:
         self.n, self.V, self.rank, self.allowed = n, V, V.shape[1], allowed
@@ -285,21 +290,21 @@ class _Span:
         return gaps
 
     def finish(self, Q: Array) -> tuple[Array, Array]:
-        """A last Gauss–Newton step from each column, and lower bounds of σ = √(1 − 2κ) there.
+        """A last Gauss–Newton step from each column, and lower bounds of ν there.
 
-        On the complement of q the inverse of I − 2PWWᵀP is M⁻¹ − uuᵀ/⟨q, u⟩ with M = I − 2WWᵀ and u = M⁻¹q; its
-        Frobenius norm is at least 1/σ².
+        ν² is the least eigenvalue of I − 2PWWᵀP on the complement of q, where its inverse is M⁻¹ − uuᵀ/⟨q, u⟩ with
+        M = I − 2WWᵀ and u = M⁻¹q; the Frobenius norm of that is at least 1/ν².
         """
-        ends, sigmas = Q.copy(), np.empty(Q.shape[1])
+        ends, nus = Q.copy(), np.empty(Q.shape[1])
         for start in range(0, Q.shape[1], _POINTS):
             q = np.ascontiguousarray(Q[:, start : start + _POINTS].T)
             inverse = np.linalg.inv(_normal_matrices(self.matrices, q, self.rank))
             u = np.matmul(inverse, q[:, :, None])[:, :, 0]
             height = np.einsum("ri,ri->r", q, u)
             inverse -= u[:, :, None] * (u / height[:, None])[:, None, :]
-            sigmas[start : start + _POINTS] = np.maximum(np.linalg.norm(inverse, axis=(1, 2)), 1.0) ** -0.5
+            nus[start : start + _POINTS] = np.maximum(np.linalg.norm(inverse, axis=(1, 2)), 1.0) ** -0.5
             ends[:, start : start + _POINTS] = (q + u / height[:, None]).T
-        return project(ends), sigmas
+        return project(ends), nus
 
 
 def _range(D: Array, n: int, m: int | None, tol: float, rng: np.random.Generator) -> _Span:
@@ -315,7 +320,7 @@ def _range(D: Array, n: int, m: int | None, tol: float, rng: np.random.Generator
         seen = m is None or rank == m
         if seen and rank + _EXTRA <= columns and diagonal[:rank].min() > 100 * tol * diagonal.max():
             V, _, _ = lapack.dorgqr(qr[:, :rank], tau[:rank], lwork=64 * rank)
-            return _Span(n, V, V.T @ (D @ V), _ROUNDING)
+            return _Span(n, V, V.T @ (D @ V), _allowed(0.0, diagonal[:rank].min() / diagonal.max()))
     values, vectors = np.linalg.eigh(D)
     order = np.argsort(-np.abs(values), kind="stable")
     sizes = np.abs(values[order])
@@ -328,7 +333,12 @@ def _range(D: Array, n: int, m: int | None, tol: float, rng: np.random.Generator
         )
     left = float(sizes[rank]) if rank < d else 0.0
     V = np.ascontiguousarray(vectors[:, order[:rank]])
-    return _Span(n, V, np.diag(values[order[:rank]]), max(_ROUNDING, (4.0 * left / float(sizes[rank - 1])) ** 2))
+    return _Span(n, V, np.diag(values[order[:rank]]), _allowed(left / sizes[0], sizes[rank - 1] / sizes[0]))
+
+
+def _allowed(left: float, least: float) -> float:
+    """The defect of an atom in a range that noise or rounding has turned: their size over the least eigenvalue."""
+    return float(min(max(_EXACT, (4.0 * left + 100.0 * np.finfo(float).eps) / least), _LARGEST))
 
 
 def _search(span: _Span, limit: int, rng: np.random.Generator) -> tuple[Array, int, int]:
@@ -344,15 +354,16 @@ def _search(span: _Span, limit: int, rng: np.random.Generator) -> tuple[Array, i
         starts, rounds = starts + r, rounds + 1
         small = rest.astype(np.float32)
         Q, F = _climb(span, small, random_points(n, r, rng=rng))
-        Q = _distinct(Q[:, F > 0.9], found, 0.98)
+        Q = _distinct(Q[:, F > 0.9], found[:, :0], 0.98 if not idle else 1 - 1e-4)
         if Q.shape[1]:
             matrices = span.square(small).reshape(n, n, -1)
             Q = _newton(matrices, Q.astype(np.float32), 2)[0].astype(np.float64)
             Q, step = _newton(whole, project(Q), 1)
-            slow = (step > 1e-6) & (span.defects(Q) < 0.1)
+            defects = span.defects(Q)
+            slow = (defects > span.allowed) & (defects < 0.1) | (step > 1e-6)
             if slow.any():
-                Q[:, slow], step[slow] = _newton(whole, Q[:, slow], 8)
-            Q = Q[:, (span.defects(Q) ** 2 <= span.allowed) & (step <= max(1e-6, span.allowed))]
+                Q[:, slow], step[slow] = _newton(whole, Q[:, slow], 8 * (1 + idle))
+            Q = Q[:, (span.defects(Q) <= span.allowed) & (step <= 1e-6)]
         new = _distinct(Q, found, _SAME)[:, :missing]
         idle = 0 if new.shape[1] else idle + 1
         if not new.shape[1]:
@@ -449,7 +460,7 @@ def _report(D: Array, scale: float, span: _Span, atoms: Array, tol: float, start
     """Weights by least squares for these atoms, and what is left of the tensor with them."""
     if not atoms.shape[1]:
         return Decomposition(atoms, np.empty(0), span.rank, 1.0, 1.0, 0.0, False, starts, rounds)
-    atoms, sigmas = span.finish(atoms)
+    atoms, nus = span.finish(atoms)
     lifted = span.lift(atoms)
     gram = lifted.T @ lifted
     weights: Array = np.asarray(np.linalg.solve(gram * gram, inner(lifted, D @ lifted)), dtype=np.float64)
@@ -458,7 +469,8 @@ def _report(D: Array, scale: float, span: _Span, atoms: Array, tol: float, start
     left = (lifted * weights) @ lifted.T
     left -= D
     residual = float(np.linalg.norm(left))
-    isolation = float(sigmas.min())
+    isolation = float(nus.min())
+    beyond = 2.0 * float(np.sqrt(D.shape[0])) * tol
     return Decomposition(
         A=atoms,
         weights=weights * scale,
@@ -466,7 +478,7 @@ def _report(D: Array, scale: float, span: _Span, atoms: Array, tol: float, start
         residual=residual,
         defect=float(span.defects(atoms).max()),
         isolation=isolation,
-        complete=atoms.shape[1] == span.rank and isolation > _ISOLATED and residual <= 2.0 * np.sqrt(D.shape[0]) * tol,
+        complete=bool(atoms.shape[1] == span.rank and isolation > _ISOLATED and residual <= beyond),
         starts=starts,
         rounds=rounds,
     )
