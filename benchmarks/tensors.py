@@ -25,7 +25,7 @@ from l4lib.recovery import decompose
 RESULTS = Path(__file__).parents[1] / "l4lib" / "experiments" / "benchmarks" / "tensors.json"
 SIZES = ((20, 60), (20, 120), (20, 190), (32, 48), (32, 200), (32, 400), (32, 480), (40, 600))
 SEEDS = range(5000, 5012)
-LIMIT = 10.0
+LIMIT = 5.0
 """Seconds after which a peer gets no further seed at one size; restarts give up then."""
 LARGEST = {"tensorly, alternating least squares": 120}
 """The most atoms that a method is tried on, where more would take many minutes."""
@@ -155,7 +155,6 @@ def main():
         "versions": versions,
         "seeds": [SEEDS.start, SEEDS.stop - 1],
         "sine": 1e-6,
-        "limit_seconds": LIMIT,
     }
     rows = record.setdefault("rows", [])
     done = {(row["method"], row["n"], row["m"]) for row in rows}

@@ -191,6 +191,7 @@ def _unfold(T: Any, rng: np.random.Generator, tol: float) -> tuple[int, Array]:
         _check_size(A.shape[0])
         V = svec(A)
         D = (V * weights) @ V.T
+        _check_scale(D)
         # Weights may cancel; what rounding leaves then is no tensor.
         rounding = 1e-14 * float(np.sum(np.abs(weights) * inner(V, V)))
         return A.shape[0], D if np.linalg.norm(D) > rounding else np.zeros_like(D)
@@ -200,6 +201,7 @@ def _unfold(T: Any, rng: np.random.Generator, tol: float) -> tuple[int, Array]:
         D = as_array(T.D, "T.D", ndim=2, shape=f"({d}, {d})")
         if D.shape != (d, d):
             raise ValueError(f"T.D: expected shape ({d}, {d}) for n = {n}, got {D.shape}")
+        _check_scale(D)
         i, j, weight = pairs(n)
         w = _probe(n, rng)
         lift = np.zeros((d, n))
@@ -213,6 +215,7 @@ def _unfold(T: Any, rng: np.random.Generator, tol: float) -> tuple[int, Array]:
     if tensor.shape != (n, n, n, n):
         raise ValueError(f"T: expected shape (n, n, n, n), got {tensor.shape}")
     _check_size(n)
+    _check_scale(tensor)
     w = _probe(n, rng)
     first = (tensor.reshape(-1, n) @ w).reshape(n, n, n)
     last = (w @ tensor.reshape(n, -1)).reshape(n, n, n)
@@ -230,6 +233,13 @@ def _unfold(T: Any, rng: np.random.Generator, tol: float) -> tuple[int, Array]:
 def _check_size(n: int) -> None:
     if n > LARGEST_N:
         raise ValueError(f"T: expected n <= {LARGEST_N}, as a matrix with n(n+1)/2 rows is stored, got n = {n}")
+
+
+def _check_scale(values: Array) -> None:
+    """Squares must neither overflow nor vanish, in which case no comparison below would be true."""
+    largest = max(float(values.max()), -float(values.min()))
+    if not (largest == 0.0 or 1e-100 < largest < 1e100):
+        raise ValueError(f"T: expected entries of size 1e-100 to 1e100, got {largest:.1e} as the largest; scale it")
 
 
 def _probe(n: int, rng: np.random.Generator) -> Array:
@@ -300,7 +310,7 @@ class _Span:
             q = np.ascontiguousarray(Q[:, start : start + _POINTS].T)
             inverse = np.linalg.inv(_normal_matrices(self.matrices, q, self.rank))
             u = np.matmul(inverse, q[:, :, None])[:, :, 0]
-            height = np.einsum("ri,ri->r", q, u)
+            height = _away_from_zero(np.einsum("ri,ri->r", q, u))
             inverse -= u[:, :, None] * (u / height[:, None])[:, None, :]
             nus[start : start + _POINTS] = np.maximum(np.linalg.norm(inverse, axis=(1, 2)), 1.0) ** -0.5
             ends[:, start : start + _POINTS] = (q + u / height[:, None]).T
@@ -412,7 +422,7 @@ def _newton(matrices: np.ndarray, Q: np.ndarray, steps: int) -> tuple[np.ndarray
         q = np.ascontiguousarray(Q[:, start : start + _POINTS].T)
         for _ in range(steps):
             u = np.linalg.solve(_normal_matrices(B, q, k), q[:, :, None])[:, :, 0]
-            step = 0.5 * (u / np.einsum("ri,ri->r", q, u)[:, None] - q)
+            step = 0.5 * (u / _away_from_zero(np.einsum("ri,ri->r", q, u))[:, None] - q)
             length = np.linalg.norm(step, axis=1)
             q = q + step * np.minimum(1.0, 0.3 / np.maximum(length, 1e-30))[:, None].astype(q.dtype)
             q /= np.linalg.norm(q, axis=1)[:, None]
@@ -430,6 +440,11 @@ def _normal_matrices(B: np.ndarray, q: np.ndarray, k: int) -> np.ndarray:
     M *= -2.0
     M[:, np.arange(n), np.arange(n)] += 1.0 + 8.0 * np.finfo(q.dtype).eps
     return M
+
+
+def _away_from_zero(height: np.ndarray) -> np.ndarray:
+    """⟨q, u⟩ as a divisor: a step that would be infinite is only long, and is then shortened."""
+    return np.where(np.abs(height) < 1e-12, 1e-12, height).astype(height.dtype)
 
 
 def _distinct(Q: Array, found: Array, same: float) -> Array:

@@ -340,6 +340,8 @@ def test_atoms_from_the_moment_of_samples():
         (np.ones((2, 2, 2, 3)), r"expected shape \(n, n, n, n\)"),
         (np.eye(3), r"expected shape \(n, n, n, n\)"),
         (np.zeros((3, 3, 3, 3)), "nonzero tensor"),
+        (np.full((2, 2, 2, 2), 1e200), "1e-100 to 1e100"),
+        ((np.eye(3), np.full(3, 1e-200)), "1e-100 to 1e100"),
         (SymmetricQuartic(2, np.ones((2, 2))), r"T.D: expected shape \(3, 3\)"),
         ((np.eye(3), np.ones(2)), "weights: expected one for each of 3 atoms"),
         ((np.eye(3),), "tuple of atoms and weights"),
