@@ -1,5 +1,6 @@
 """Whole dictionaries and kernels from data."""
 
+from l4lib.recovery.decompose import Decomposition, decompose, rank_limit
 from l4lib.recovery.dictionary import ROUTES, Recovery, recover_dictionary, recover_from_moment
 from l4lib.recovery.kernels import KernelRecovery, ShiftSubspace, recover_kernels
 from l4lib.recovery.refine import Refinement, refine_dictionary, sparse_codes
@@ -9,11 +10,14 @@ __all__ = [
     "ROUTES",
     "AtomSubspace",
     "CovarianceFit",
+    "Decomposition",
     "KernelRecovery",
     "Recovery",
     "Refinement",
     "ShiftSubspace",
+    "decompose",
     "explain_covariance",
+    "rank_limit",
     "recover_dictionary",
     "recover_from_moment",
     "recover_kernels",
