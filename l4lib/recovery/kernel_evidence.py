@@ -24,7 +24,7 @@ LIMITS = {
     "held-out form": 0.5,
     "form": 0.8,
     "spectrum": 0.3,
-    "halves": 0.08,
+    "halves": 0.2,
     "hits": 2.0,
     "kurtosis": 3.0,
     "loudest": 0.5,
@@ -82,12 +82,12 @@ def unexplained(q: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
 
 
 def spectral_fit(q: Array, shape: tuple[int, ...]) -> tuple[float, Array]:
-    """Root mean square of what the fit leaves over its least weight (infinite if that is not positive), and the weights.
+    """Root mean square of what the fit leaves over its least weight (infinite if that is negative), and the weights.
 
     Examples
     --------
     >>> import numpy as np
-    >>> float(spectral_fit(np.eye(6)[:, :1], (6,))[0].round(12))
+    >>> round(spectral_fit(np.eye(6)[:, :1], (6,))[0], 12)
     0.0
     """
     w, left = unexplained(q, shape)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -129,7 +130,7 @@ class _White:
         pairs = FrequencyPairs(P.shape)
         n, p = data.shape
         gain = pairs.transform(P.apply(np.eye(n, 1))).real
-        stretch = (16 * np.arange(p)) // p
+        stretch = (min(16, p) * np.arange(p)) // p
         parts = [np.flatnonzero(stretch % 2 == parity) for parity in (0, 1)]
         halves = (np.empty((n, parts[0].size), np.complex64), np.empty((n, parts[1].size), np.complex64))
         norms, step = [], tile_width(n, 64)
@@ -164,7 +165,7 @@ def _distinct(
 
 
 def _search(
-    form: ShiftSubspace, Q: Array, K: int, shape: tuple[int, ...], bar: tqdm[None]
+    form: ShiftSubspace, Q: Array, K: int, shape: tuple[int, ...], bar: tqdm[Any]
 ) -> tuple[Array, Array, np.ndarray, int]:
     """Climb from the starts, a batch at a time, until K limits with two hits each explain the white spectrum."""
     ends, values = [np.empty((Q.shape[0], 0))], [np.empty(0)]
@@ -178,13 +179,13 @@ def _search(
         values.append(value[good])
         kernels, depth, hits = _distinct(np.hstack(ends), np.concatenate(values), shape)
         enough = kernels.shape[1] >= K and hits[:K].min() >= 2 and depth[:K].min() > LIMITS["form"]
-        if enough and spectral_fit(kernels[:, :K], shape)[0] < LIMITS["spectrum"]:
+        if enough and spectral_fit(kernels[:, :K], shape)[0] < 2.0 * LIMITS["spectrum"]:
             break
     return kernels, depth, hits, used
 
 
 def _by_subspace(
-    white: _White, Q: Array, K: int, tol: float, bar: tqdm[None], rng: np.random.Generator
+    white: _White, Q: Array, K: int, tol: float, bar: tqdm[Any], rng: np.random.Generator
 ) -> tuple[Findings, int, int]:
     """Search on the first half; polish on all samples, or search there too if the half does not suffice."""
     pairs, shape = white.pairs, white.pairs.shape
@@ -229,8 +230,13 @@ def _beyond(form: ShiftSubspace, white: _White, first: Array, rng: np.random.Gen
     left = np.sqrt(np.maximum(unexplained(first, shape)[1], 0.0)).reshape(-1, 1)
     occupied = np.flatnonzero(white.norms[: white.halves[0].shape[1]] > 0)
     samples = white.directions(rng.permutation(occupied)[:8])
-    rest = np.stack([fft.irfftn((row.ravel() * left.ravel()).reshape(row.shape), s=shape).ravel()
-                     for row in spectrum(samples, shape)], axis=1)
+    rest = np.stack(
+        [
+            fft.irfftn((row.ravel() * left.ravel()).reshape(row.shape), s=shape).ravel()
+            for row in spectrum(samples, shape)
+        ],
+        axis=1,
+    )
     starts = np.hstack([rest[:, np.linalg.norm(rest, axis=0) > 1e-9], random_points(pairs.n, 8, rng=rng)])
     ends, value, _ = form.maximise(starts, tol=1e-3, max_iterations=150)
     new = np.abs(shift_correlations(first, ends, shape)[0]).max(axis=0) < 0.8
@@ -238,7 +244,7 @@ def _beyond(form: ShiftSubspace, white: _White, first: Array, rng: np.random.Gen
 
 
 def _by_restarts(
-    white: _White, Q: Array, K: int, tol: float, bar: tqdm[None], rng: np.random.Generator
+    white: _White, Q: Array, K: int, tol: float, bar: tqdm[Any], rng: np.random.Generator
 ) -> tuple[Findings, int, int]:
     """Minimise the objective of the theory from every start, and polish what was found on each half."""
     pairs, shape = white.pairs, white.pairs.shape
