@@ -63,7 +63,7 @@ def _all_kernels(params: Mapping[str, Any], rng: _Rng) -> Row:
     data = make_cdl((n, K), params["p"], theta, rng=rng("data"))
     row: Row = {}
     for method in ("subspace", "restarts"):
-        found = recover_kernels(data.Y, K, rng=rng("starts"), method=method, starts=20 * K, tol=1e-4, progress=False)
+        found = recover_kernels(data.Y, K, rng=rng("starts"), method=method, starts=10 * K, tol=1e-4, progress=False)
         match = match_kernels(found.kernels, data.kernels)
         row[f"success_{method}"] = match.recovered(0.02) == K
         row[f"found_{method}"] = match.recovered(SUCCESS)
@@ -78,7 +78,7 @@ E6 = Experiment(
     cells={
         "quick": tuple(Cell({"n": 32, "K": K, "theta": 0.1, "p": 500}, 6) for K in (2, 3, 4)),
         "full": tuple(
-            Cell({"n": n, "K": K, "theta": theta, "p": 1000}, 30)
+            Cell({"n": n, "K": K, "theta": theta, "p": 1000}, 12)
             for n in (32, 64)
             for K in (2, 3, 4, 5, 6)
             for theta in (0.05, 0.1)
@@ -213,6 +213,6 @@ def _evidence_grid(good: int, bad: int) -> tuple[Cell, ...]:
 E10 = Experiment(
     id="E10",
     question="When may an answer of recover_kernels be trusted: is it right, and does it call itself complete?",
-    cells={"quick": _evidence_grid(2, 2), "full": _evidence_grid(25, 25)},
+    cells={"quick": _evidence_grid(2, 2), "full": _evidence_grid(20, 20)},
     trial=_evidence,
 )
