@@ -1,7 +1,8 @@
 r"""What is held against the kernels that were found, on samples that were not used to find them.
 
 A kernel must have more fourth moment than Gaussian data on the other half of the samples, the kernels of the two halves
-must agree, and all together must explain the white spectrum: Σ_k w_k |q̂_k(ω)|² = 1 with positive weights.
+must agree, and all together must explain the white spectrum: Σ_k w_k |q̂_k(ω)|² = 1 with positive weights, apart from a
+constant multiple of what white noise would leave there.
 The limits are calibrated on recorded random problems (experiment E10).
 """
 
@@ -39,11 +40,12 @@ _LEAST_EXTRA = 0.05
 
 @dataclass(frozen=True)
 class Held:
-    """White tempered samples that the search did not see, as transforms, and the norms of all samples."""
+    """White tempered samples that the search did not see, as transforms; the norms of all; the spectrum of noise."""
 
     pairs: FrequencyPairs
     spectra: np.ndarray
     norms: Array
+    noise: Array
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,40 @@ class Findings:
     further: Array
 
 
-def unexplained(q: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Least-squares weights of Σ_k w_k |q̂_k(ω)|² ≈ 1, shape (k,), and what is left, one row of the real FFT flat."""
+def unexplained(q: Array, shape: tuple[int, ...], noise: Array | None = None) -> tuple[Array, Array]:
+    """The weights w of the least-squares fit Σ_k w_k |q̂_k(ω)|² + σ² noise(ω) ≈ 1 with σ² ≥ 0, and what it leaves.
+
+    Parameters
+    ----------
+    q : ndarray, shape (n, k)
+        Unit kernels in white coordinates.
+    shape : tuple of int
+        Shape of a signal.
+    noise : ndarray, optional
+        Spectrum of the noise in white coordinates, laid out as by the real FFT: white noise in the data is the square
+        of the preconditioner's gain there.
+
+    Returns
+    -------
+    w : ndarray, shape (k,)
+    left : ndarray
+        One minus the fit, laid out as by the real FFT, flat.
+    """
     power = np.abs(spectrum(q, shape).reshape(q.shape[1], -1)) ** 2
     last = np.arange(shape[-1] // 2 + 1)
     often = np.where((last > 0) & (2 * last != shape[-1]), 2.0, 1.0)
     root = np.sqrt(np.broadcast_to(often, (power.shape[1] // often.size, often.size)).ravel())
+    if noise is not None:
+        more = np.vstack([power, noise.ravel() / noise.mean()])
+        w = np.linalg.lstsq((more * root).T, root, rcond=None)[0]
+        if w[-1] > 0:
+            return w[:-1], 1.0 - w @ more
     w = np.linalg.lstsq((power * root).T, root, rcond=None)[0]
     return w, 1.0 - w @ power
 
 
-def spectral_fit(q: Array, shape: tuple[int, ...]) -> tuple[float, Array]:
-    """Root mean square of what the fit leaves over its least weight (infinite if that is negative), and the weights.
+def spectral_fit(q: Array, shape: tuple[int, ...], noise: Array | None = None) -> tuple[float, Array]:
+    """Root mean square of what :func:`unexplained` leaves over the least weight (infinite if that is negative).
 
     Examples
     --------
@@ -90,7 +114,7 @@ def spectral_fit(q: Array, shape: tuple[int, ...]) -> tuple[float, Array]:
     >>> round(spectral_fit(np.eye(6)[:, :1], (6,))[0], 12)
     0.0
     """
-    w, left = unexplained(q, shape)
+    w, left = unexplained(q, shape, noise)
     return (float(np.sqrt(np.mean(left**2)) / w.min()) if w.min() > 0 else np.inf), w
 
 
@@ -231,7 +255,7 @@ def examine(
             f"F is {low:.2f} at the worst kernel, 1 for a perfect one; {LIMITS['form']:g} is needed.",
             "another number of kernels, or more samples",
         )
-    fit, weights = spectral_fit(found.q, pairs.shape)
+    fit, weights = spectral_fit(found.q, pairs.shape, held.noise)
     test(
         "spectrum",
         fit,

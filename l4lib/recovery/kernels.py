@@ -149,7 +149,12 @@ class _White:
     @property
     def held(self) -> Held:
         """The second half."""
-        return Held(self.pairs, self.halves[1], self.norms)
+        return Held(self.pairs, self.halves[1], self.norms, self.noise)
+
+    @property
+    def noise(self) -> Array:
+        """What white noise in the data becomes: its power spectrum after the preconditioner, up to a factor."""
+        return self.P.gain * self.P.gain
 
 
 def _distinct(
@@ -165,7 +170,7 @@ def _distinct(
 
 
 def _search(
-    form: ShiftSubspace, Q: Array, K: int, shape: tuple[int, ...], bar: tqdm[Any]
+    form: ShiftSubspace, Q: Array, K: int, white: _White, bar: tqdm[Any]
 ) -> tuple[Array, Array, np.ndarray, int]:
     """Climb from the starts, a batch at a time, until K limits with two hits each explain the white spectrum."""
     ends, values = [np.empty((Q.shape[0], 0))], [np.empty(0)]
@@ -177,9 +182,9 @@ def _search(
         reached, value, good = form.maximise(batch, tol=1e-4, max_iterations=300)
         ends.append(reached[:, good])
         values.append(value[good])
-        kernels, depth, hits = _distinct(np.hstack(ends), np.concatenate(values), shape)
+        kernels, depth, hits = _distinct(np.hstack(ends), np.concatenate(values), white.pairs.shape)
         enough = kernels.shape[1] >= K and hits[:K].min() >= 2 and depth[:K].min() > LIMITS["form"]
-        if enough and spectral_fit(kernels[:, :K], shape)[0] < 2.0 * LIMITS["spectrum"]:
+        if enough and spectral_fit(kernels[:, :K], white.pairs.shape, white.noise)[0] < 2.0 * LIMITS["spectrum"]:
             break
     return kernels, depth, hits, used
 
@@ -191,11 +196,15 @@ def _by_subspace(
     pairs, shape = white.pairs, white.pairs.shape
     more, second, whole = leading_bases(pairs, white.halves, (K + 1, K, K))
     first, both = ShiftSubspace.of_bases(pairs, more[:, :, 1:]), ShiftSubspace.of_bases(pairs, whole)
-    limits, depth, hits, used = _search(first, Q, K, shape, bar)
+    limits, depth, hits, used = _search(first, Q, K, white, bar)
     distinct = depth.size
     q = both.maximise(limits[:, :K], tol=1e-4)[0] if distinct else limits
-    if q.shape[1] < K or depth[:K].min() <= LIMITS["form"] or spectral_fit(q, shape)[0] >= LIMITS["spectrum"]:
-        wider, again, hits_again, _ = _search(both, Q, K, shape, bar)
+    if (
+        q.shape[1] < K
+        or depth[:K].min() <= LIMITS["form"]
+        or spectral_fit(q, shape, white.noise)[0] >= LIMITS["spectrum"]
+    ):
+        wider, again, hits_again, _ = _search(both, Q, K, white, bar)
         distinct = max(distinct, again.size)
         q = np.hstack([wider[:, :K], q])
         limits_all, hits_all = np.hstack([wider, limits]), np.concatenate([hits_again, hits])
@@ -227,7 +236,7 @@ def _by_subspace(
 def _beyond(form: ShiftSubspace, white: _White, first: Array, rng: np.random.Generator) -> Array:
     """Up to four limits of the form of rank K + 1 that are no kernels, from what the kernels leave of the samples."""
     pairs, shape = white.pairs, white.pairs.shape
-    left = np.sqrt(np.maximum(unexplained(first, shape)[1], 0.0)).reshape(-1, 1)
+    left = np.sqrt(np.maximum(unexplained(first, shape, white.noise)[1], 0.0)).reshape(-1, 1)
     occupied = np.flatnonzero(white.norms[: white.halves[0].shape[1]] > 0)
     samples = white.directions(rng.permutation(occupied)[:8])
     rest = np.stack(

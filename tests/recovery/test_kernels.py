@@ -137,7 +137,7 @@ n, K = 32, 2
 RIGHT = project(np.random.default_rng(20).standard_normal((n, K)))
 
 
-def _sparse(rng, p=1500, theta=0.08, law=None):
+def _sparse(rng, p=1500, theta=0.05, law=None):
     X = rng.standard_normal((n * K, p)) if law is None else law(rng, (n * K, p))
     return CirculantMap(RIGHT).apply(X * (rng.random(X.shape) < theta))
 
