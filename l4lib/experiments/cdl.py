@@ -120,9 +120,7 @@ def _evidence(params: Mapping[str, Any], rng: _Rng) -> Row:
     X = _coefficients(params["law"], (n * K, p), theta, data_rng)
     X[(K - 1) * n :] *= params["weakest"]
     Y = CirculantMap(kernels).apply(X)
-    if params["decibel"] is not None:
-        level = np.sqrt(np.mean(Y * Y) / 10 ** (params["decibel"] / 10))
-        Y = Y + level * data_rng.standard_normal(Y.shape)
+    Y = Y + params["noise"] * np.sqrt(np.mean(Y * Y)) * data_rng.standard_normal(Y.shape)
     if params["spoilt"] == "one glitch":
         Y[data_rng.integers(n), data_rng.integers(p)] += 1000.0 * np.sqrt(np.mean(Y * Y))
     if params["spoilt"] == "offset kept":
@@ -168,7 +166,7 @@ def _evidence_cell(trials: int, **changes: Any) -> Cell:
     usual = {
         "law": "Gauss",
         "per_unknown": 16,
-        "decibel": None,
+        "noise": 0.0,
         "asked": 0,
         "weakest": 1.0,
         "length": "full",
@@ -184,15 +182,15 @@ def _evidence_grid(good: int, bad: int) -> tuple[Cell, ...]:
         for many in (4, 8, 16, 32)
         for length in ("full", "half")
     ]
-    cells += [_evidence_cell(good, decibel=20, per_unknown=many) for many in (4, 8, 16, 32)]
+    cells += [_evidence_cell(good, noise=0.1, per_unknown=many) for many in (4, 8, 16, 32)]
     hostile: list[dict[str, Any]] = [
         {"law": "dense Gauss"},
         {"law": "dense Gauss", "per_unknown": 0},
         {"law": "uniform"},
         {"law": "0/1"},
         {"law": "half-normal"},
-        {"decibel": 5},
-        {"decibel": 0},
+        {"noise": 0.5},
+        {"noise": 1.0},
         {"per_unknown": 0},
         {"asked": -1},
         {"asked": 1},
