@@ -14,6 +14,7 @@ from l4lib.recovery.shift_subspace import FrequencyPairs
 SHAPES = [(8,), (9,), (3, 4), (4, 4), (3, 5)]
 
 
+@pytest.mark.claim("shift-blocks")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_pairs_of_frequencies_are_an_isometry(shape):
     """For symmetric matrices vvᵀ: the vectors w_ω(v) keep inner products, Σ_ω ⟨w_ω(u), w_ω(v)⟩ = ⟨u, v⟩²."""
@@ -26,6 +27,7 @@ def test_pairs_of_frequencies_are_an_isometry(shape):
     assert np.allclose(pairs.inverse(hat), V)
 
 
+@pytest.mark.claim("shift-blocks")
 @pytest.mark.parametrize("shape", [(8,), (9,), (3, 4)])
 def test_subspace_blocks_equal_the_dense_fourth_moment(shape):
     """Π from the Fourier blocks is the projector on the span of the dense shift-averaged moment, K = 1."""
@@ -227,6 +229,7 @@ def test_the_first_failure_is_what_is_reported():
     assert failed[0].sentence in str(refusal.value) and failed[0].advice in str(refusal.value)
 
 
+@pytest.mark.claim("kernel-evidence")
 def test_record_of_the_calibration():
     """The two rates that the book states, from the committed record of E10."""
     table = read_record("E10").table
