@@ -154,7 +154,7 @@ def _evidence(params: Mapping[str, Any], rng: _Rng) -> Row:
         "K_drawn": K,
         "theta_drawn": theta,
         "p_drawn": p,
-        "error": error,
+        "max_error": error,
         "right": bool(error <= SUCCESS),
         "complete": found.complete,
         "failed_test": next((test.name for test in found.evidence if not test.passed), "none"),
