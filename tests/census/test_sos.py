@@ -341,3 +341,11 @@ def test_values_and_cells(forms):
     side = forms.document["side"][0] / forms.document["side"][1]
     assert np.pi / 4 * (forms.bound - 1) / (3 - forms.bound) < area <= side**2
     assert json.loads(STORED.read_text(encoding="utf-8"))["bound"] == [149, 100]
+
+
+def test_the_form_named_by_a_cell_is_large_on_it(forms):
+    rng = np.random.default_rng(3)
+    for u, v, size, form in forms.cells():
+        corner = np.array([u, v])[:, None] + size * np.hstack([rng.random((2, 20)), [[0, 1, 0, 1], [0, 0, 1, 1]]])
+        P = np.vstack([np.ones(corner.shape[1]), corner])
+        assert forms.values(P / np.linalg.norm(P, axis=0))[form].min() > forms.bound
