@@ -130,6 +130,19 @@
       });
     });
   }
+  // Wide mathematics, code and tables scroll; a keyboard reaches what scrolls. Formulas within a line only if they must.
+  function fit() {
+    const page = document.querySelector("article");
+    if (!page) { return; }
+    page.querySelectorAll("mjx-container:not([display='true'])").forEach(function (node) {
+      node.classList.remove("scrolls");
+      const room = node.parentElement.getBoundingClientRect().width;
+      node.classList.toggle("scrolls", room > 0 && node.getBoundingClientRect().width > room + 1);
+    });
+    page.querySelectorAll("div.math, mjx-container.scrolls, mjx-container[display='true'], pre, .pst-scrollable-table-container, .cell_output table").forEach(function (node) {
+      if (node.scrollWidth > node.clientWidth + 1) { if (!node.hasAttribute("tabindex")) { node.tabIndex = 0; } }
+    });
+  }
   function start() {
     const page = document.querySelector("article");
     if (page) { openAll(page); }
@@ -139,10 +152,13 @@
     document.querySelectorAll("summary").forEach(function (line) {
       if (!line.textContent.trim() && !line.hasAttribute("aria-label")) { line.setAttribute("aria-label", "Show the pages below"); }
     });
-    // Wide mathematics, code and tables scroll; a keyboard reaches what scrolls.
-    document.querySelectorAll("article div.math, article pre, article .pst-scrollable-table-container, article .cell_output table").forEach(function (node) {
-      if (node.scrollWidth > node.clientWidth && !node.hasAttribute("tabindex")) { node.tabIndex = 0; }
+    fit();
+    if (window.MathJax && window.MathJax.startup && window.MathJax.startup.promise) { window.MathJax.startup.promise.then(fit); }
+    window.addEventListener("load", function () {
+      if (window.MathJax && window.MathJax.startup && window.MathJax.startup.promise) { window.MathJax.startup.promise.then(fit); }
     });
+    let waiting = 0;
+    window.addEventListener("resize", function () { clearTimeout(waiting); waiting = setTimeout(fit, 150); });
     openAround(location.hash.slice(1));
     window.addEventListener("hashchange", function () { openAround(location.hash.slice(1)); });
   }

@@ -1,6 +1,5 @@
 """The theorems with numbers: quantities at a point, curvature, regions, criteria, samples and starts."""
 
-from l4lib.landscape.cone import SharpCondition, atom_gradient_bound, sharp_condition
 from l4lib.landscape.criteria import (
     GlobalCondition,
     condition_table,
@@ -24,7 +23,6 @@ from l4lib.landscape.curvature import (
     tangent_spectrum,
     two_atoms_bound,
 )
-from l4lib.landscape.dichotomy import ETA_LIMIT, CubicRoots, cubic_roots_bounds, region_xi
 from l4lib.landscape.injective import InjectiveNorm, injective_norm
 from l4lib.landscape.persistence import (
     LandscapeGuarantee,
@@ -68,9 +66,7 @@ from l4lib.landscape.starts import (
 from l4lib.landscape.tails import StartGuarantee, energy_tail, required_level, spread_tail, start_guarantee, start_tail
 
 __all__ = [
-    "ETA_LIMIT",
     "CriticalSlacks",
-    "CubicRoots",
     "FrameBounds",
     "GlobalCondition",
     "InjectiveNorm",
@@ -79,16 +75,13 @@ __all__ = [
     "PointQuantities",
     "RegionGuarantee",
     "SampleSize",
-    "SharpCondition",
     "StartBounds",
     "StartGuarantee",
     "SupportMoments",
-    "atom_gradient_bound",
     "best_atom_bound",
     "condition_table",
     "critical_points",
     "critical_slacks",
-    "cubic_roots_bounds",
     "curvature_bound",
     "data_starts",
     "descent_height",
@@ -120,11 +113,9 @@ __all__ = [
     "point_quantities",
     "ratio_margin",
     "region_guarantee",
-    "region_xi",
     "required_level",
     "sample_size_bound",
     "second_order_floor",
-    "sharp_condition",
     "spread_tail",
     "standard_error",
     "start_bounds",

@@ -75,7 +75,7 @@ def best_atom_bound(A: ArrayLike, Q: ArrayLike) -> Array:
 
     References
     ----------
-    Claim ``parts-of-M``, equation ``eq-parts``.
+    Claim ``parts-of-m``, equation ``eq-parts``.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def two_atoms_bound(A: ArrayLike, Q: ArrayLike) -> Array:
 
     References
     ----------
-    Claim ``parts-of-M``, equation ``eq-parts``.
+    Claim ``parts-of-m``, equation ``eq-parts``.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def curvature_bound(A: ArrayLike, Q: ArrayLike) -> Array:
 
     References
     ----------
-    Claim ``parts-of-M``, equation ``eq-parts``.
+    Claim ``parts-of-m``, equation ``eq-parts``.
 
     Examples
     --------

@@ -82,7 +82,7 @@ def test_fewer_atoms_are_never_flat():
 
 @pytest.mark.claim("harmonic-identity")
 def test_component_of_degree_two():
-    """On the circle the part of φ_T of degree two is −3/(2n+8) of Σ ν_k² ζ_k²; tight but unequal norms keep it."""
+    """On the circle the part of φ_T with cos 2b, sin 2b is −3/(2n+8) of Σ ν_k² ζ_k²; unequal norms keep it."""
     b = np.linspace(0, 2 * np.pi, 64, endpoint=False)
     Q, waves = np.array([np.cos(b), np.sin(b)]), np.array([np.cos(2 * b), np.sin(2 * b)])
     crowded = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) * np.sqrt([0.75, 0.75, 1.5])

@@ -59,7 +59,7 @@ def test_critical_points_are_eigenvectors_of_M(name):
 # What parts of M say at every point
 
 
-@pytest.mark.claim("parts-of-M")
+@pytest.mark.claim("parts-of-m")
 @pytest.mark.parametrize("name", ALL)
 def test_parts_of_M_bound_the_curvature(name):
     A = FRAMES[name]
@@ -78,7 +78,7 @@ def test_parts_of_M_bound_the_curvature(name):
                 assert np.all(simple - three[1] >= -ROUNDING)
 
 
-@pytest.mark.claim("parts-of-M")
+@pytest.mark.claim("parts-of-m")
 def test_constants_of_the_parts_are_needed_and_the_atom_has_no_direction():
     wrong = np.zeros(3)
     for name in UNTF:
@@ -91,7 +91,7 @@ def test_constants_of_the_parts_are_needed_and_the_atom_has_no_direction():
     assert np.isnan(best_atom_bound(simplex(3), simplex(3)[:, 0]))
 
 
-@pytest.mark.claim("parts-of-M")
+@pytest.mark.claim("parts-of-m")
 def test_index_between_equal_orthogonal_atoms():
     """k equal atoms of an orthonormal basis: k − 1 eigenvalues of M equal α, all others vanish."""
     for k in (2, 3, 5):

@@ -9,6 +9,7 @@ from test_curvature import at_pole, attack
 from l4lib.census import census
 from l4lib.data import icosahedron, identity_hadamard, paley, random_unit, random_untf, simplex, unique_lines
 from l4lib.landscape import (
+    GlobalCondition,
     condition_table,
     far_margin,
     global_condition,
@@ -51,7 +52,7 @@ def test_lift_joins_the_frame_to_an_orthogonal_one(name):
     for s in (0.0, 0.5):
         lifted = lift(A, s)
         basis = np.linalg.qr(lifted)[0]
-        if s == 0 or name != "norms 4 6":
+        if basis.shape[1] < 8 and (s == 0 or name != "norms 4 6"):
             assert count(basis.T @ lifted) == A.shape[1]
     saddle = project(lift(A, 0.0)[:, :2].sum(axis=1)) if name != "norms 4 6" else None
     if saddle is not None:
@@ -92,7 +93,7 @@ def test_least_coherence_of_a_degenerate_point():
         G = A.T @ A
         return -np.max(np.abs(G - np.diag(np.diag(G)))) - np.linalg.norm(A, 2) ** 2 / 3
 
-    least = [-attack(score, degenerate, n, m, range(10)).max(initial=-np.inf) for n, m in ((2, 2), (2, 3), (3, 3))]
+    least = [-attack(score, degenerate, n, m, range(6)).max(initial=-np.inf) for n, m in ((2, 2), (2, 3))]
     assert min(least) >= 1 - 1e-5
     assert min(least) <= 1 + 1e-3
 
@@ -115,6 +116,7 @@ def test_near_theorem_at_critical_points(name):
     assert np.all(alpha[near] >= 1 - ROUNDING)
     slack = g**2 * (B**2 - 1) + spread * at.h * at.z - beta**2 - (alpha - 1) * (alpha + g**2)
     assert np.all(slack[near] >= -1e-8)
+    assert np.all((25 / 9 * g**2 * (1.5 * B - 1) - at.h * at.z)[near] >= -1e-8)
     condition = global_condition(A)
     if condition.trace > 0:
         assert np.all(least[near] > 0)
@@ -312,10 +314,22 @@ def test_conditions_and_their_order():
     assert ratio_margin(3.0, 0.0) == -np.inf
     table = condition_table([1.5, 2.0, 2.5])
     assert list(table["trace"]) == [0.2981, 0.1924, 0.1454]
+    assert list(table["plane"]) == [0.4453, 0.2718, 0.1666]
     assert np.all(table["ratio"] <= table["plane"])
     assert np.all(table["plane"] <= table["limit"])
     # No condition may admit a flat landscape: three lines (K = 3/2, μ = 1/2) and the icosahedron (K = 2, μ = 1/√5).
     assert not global_condition(icosahedron()).holds
+
+
+@pytest.mark.claim("near-theorem", "global-theorem", "ratio-condition", "location")
+def test_margins_by_hand():
+    assert trace_margin(1.2, 0.1, 1.1) == pytest.approx(1 - 0.09 * 0.44 - 0.25 * 0.4641 * 0.8)
+    assert ratio_margin(1.5, 0.1) == pytest.approx(2 / 6.5 - 0.1)
+    assert far_margin(1.5, 0.2) == pytest.approx(0.3)
+    assert minimiser_angle(2.0, 0.1) == pytest.approx(np.arctan(0.035 * np.sqrt(2)))
+    assert GlobalCondition(2, 2, 2.5, 0.1, 1.0, 0.06, 0.4, 0.1, -1).rate == pytest.approx(0.08)
+    assert GlobalCondition(2, 2, 1.5, 0.1, 1.0, 0.4, 0.4, 0.1, -1).rate == pytest.approx(0.2)
+    assert GlobalCondition(2, 2, 1.5, 0.1, 1.0, 0.4, -0.4, 0.1, -1).rate == 0
 
 
 @pytest.mark.claim("ratio-condition", "plane-criterion")
