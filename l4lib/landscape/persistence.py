@@ -118,7 +118,7 @@ def low_curvature(n: int, K: float, threshold: float) -> float:
     Examples
     --------
     >>> round(low_curvature(64, 2.0, 0.2), 4)
-    0.028
+    0.0287
     """
     n, K = as_count(n, "n", minimum=2), _as_overcompleteness(K)
     if not 0.0 < threshold < 2.0 / 3.0:
