@@ -347,6 +347,13 @@ def test_the_budget_is_the_edge_of_the_printed_conditions(n, K, mu):
         assert holds == expected
         assert landscape_guarantee(n, K, mu, budget * factor).holds == (expected and factor * budget <= 1 / 128)
     assert all(landscape_guarantee(n, K, mu, share * budget).holds for share in (1e-3, 0.3, 0.99))
+    found, E = landscape_guarantee(n, K, mu, 0.9 * budget), 14.4 * budget
+    middles = []
+    for h in (found.threshold, 2 / 3):
+        alpha = 3 * h * (1 - h) - E
+        middles.append(middle_margin(K, mu, E / alpha, E / (4 * alpha * sqrt(h))))
+    assert found.middle == pytest.approx(min(middles), rel=1e-9)
+    assert found.low == pytest.approx(low_curvature(n, K, found.threshold) - E, rel=1e-9)
 
 
 @pytest.mark.claim("finite-sample-landscape")
