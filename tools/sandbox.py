@@ -35,8 +35,11 @@ class Limits:
     total: float = 60.0
 
 
-class Trouble(Exception):
-    """The code of the student did not answer; the words are for the student."""
+class Trouble(BaseException):
+    """The code of the student did not answer; the words are for the student.
+
+    No `Exception`, since it is not an error of the answer, which `judge` would put into words, but of the whole process.
+    """
 
 
 def bubblewrap() -> list[str]:

@@ -172,7 +172,7 @@ def labels(env: BuildEnvironment) -> dict[str, dict[str, str]]:
                 text = words.get(kind, kind.capitalize() + " {}").format(".".join(map(str, number)))
                 found[name.removeprefix("equation-")] = {"text": text, "url": f"{docname}.html#{name}"}
     for name, (docname, anchor, title) in env.domaindata["std"]["labels"].items():
-        found.setdefault(name, {"text": title, "url": f"{docname}.html#{anchor}"})
+        found.setdefault(name, {"text": str(title), "url": f"{docname}.html#{anchor}"})
     for name, (docname, number) in env.domaindata["math"]["objects"].items():
         found[name] = {"text": f"({number})", "url": f"{docname}.html#equation-{name}"}
     return found
