@@ -92,7 +92,7 @@ def _rubric(task: Task) -> str:
 def _solution(task: Task, speak: Plain) -> list[Any]:
     """Solution, rubric and known mistakes, for the instructor."""
     text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
-    cells = []
+    cells = [text("**Solution**")] if task.solution else []
     for cell in task.solution:
         cells.append(text(speak(cell.source)) if cell.cell_type == "markdown" else code(cell.source))
     if task.rubric:
