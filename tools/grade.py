@@ -178,6 +178,8 @@ def grade(attempt: Attempt, section: Section, secret: str, *, limits: Limits, tr
 def _identity(code: list[str], student: str) -> list[str]:
     """A note if the notebook names somebody else: data depend on the identifier."""
     found = re.search(r"^me = Student\(\s*(['\"])(.*?)\1", "\n".join(code), flags=re.MULTILINE)
+    if found and found[2] == "WRITE YOUR ID HERE":
+        return ["The identifier in the notebook was not filled in."]
     if found and found[2].strip().lower() != student.strip().lower():
         return [f"The notebook is of {found[2][:60]!r}, but it was handed in by {student!r}; data are those of {student!r}."]
     return []

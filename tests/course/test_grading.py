@@ -103,7 +103,7 @@ HOSTILE = {
     "patches-the-library": "import l4lib\nl4lib.phi_T = l4lib.quartic.phi_T = lambda A: None\nhessian_form = max",
     "imports-the-answers": "from l4lib.course.chapters.calculus_on_the_sphere import EXERCISES\n"
     "hessian_form = EXERCISES[0].truth",
-    "looks-for-the-answers": "import glob\n(path,) = glob.glob('/**/course/chapters/calc*.py', recursive=True)\n"
+    "looks-for-the-answers": "import glob\n(path,) = glob.glob('/l4/**/calc*.py', recursive=True)\n"
     "exec(open(path).read())\nhessian_form = EXERCISES[0].truth",
     "forges-the-protocol": "import os, json\nfor k in range(3, 20):\n    try:\n"
     "        os.write(k, json.dumps({'ticket': 'x', 'value': {'word': 'right'}, 'points': 99}).encode() + b'\\n')\n"
