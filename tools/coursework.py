@@ -1,6 +1,6 @@
 """Make the notebooks of the course: ``python tools/coursework.py [OUT]`` (``make coursework``).
 
-``OUT/student/NAME.ipynb``: the exercises of a chapter with stubs, hints, instant feedback and a place for paper answers.
+``OUT/student/NAME.ipynb``: the exercises of a chapter with stubs, hints, feedback and a place for paper answers.
 ``OUT/instructor/NAME.ipynb``: the same with solutions, rubrics and the mistakes that the grader knows.
 ``OUT/chapters/NAME.ipynb``: every chapter as a plain notebook, for programs that do not know the book's directives.
 The only source are the sections *Exercises* of the chapters and the modules of `l4lib.course.chapters`.
@@ -23,8 +23,8 @@ import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))
 
-from exercise_source import KINDS, ME, Section, Task, chapters, read_sections, stub
 from execute_notebooks import ROOT
+from exercise_source import KINDS, ME, Section, Task, chapters, read_sections, stub
 from plain import INSTALL, Plain, converter, notebook, page_name, plain_chapter
 
 from l4lib.course import exercises
@@ -50,8 +50,8 @@ def course_code(secret: str) -> str:
 def book_labels(out: Path) -> dict[str, dict[str, str]]:
     """The numbers that the book gives to its labels.
 
-    They are those of the built book, or of an earlier call, if no source is newer; else Sphinx reads the pages once, which
-    takes some seconds; it executes nothing and writes no page.
+    They are those of the built book, or of an earlier call, if no source is newer; else Sphinx reads the pages once,
+    which takes some seconds; it executes nothing and writes no page.
     """
     sources = [ROOT / "_config.yml", ROOT / "_toc.yml", *(ROOT / "book").rglob("*.*")]
     newest = max(path.stat().st_mtime for path in sources if path.suffix in {".yml", ".ipynb", ".md", ".py"})
@@ -100,7 +100,9 @@ def _solution(task: Task, speak: Plain) -> list[Any]:
     if exercise := exercises().get(task.label):
         rows = "\n".join(f"- *{kind}*: {mistake.words}" for kind, mistake in exercise.mistakes.items())
         flags = f"\n\nFlagged for a look: `{'`, `'.join(exercise.look_at)}`." if exercise.look_at else ""
-        cells.append(text(f"**Mistakes that the grader knows** ({exercise.points} points, by machine)\n\n{rows}{flags}"))
+        cells.append(
+            text(f"**Mistakes that the grader knows** ({exercise.points} points, by machine)\n\n{rows}{flags}")
+        )
     return cells
 
 
@@ -111,8 +113,8 @@ def make(section: Section, speak: Plain, *, instructor: bool, code_of_course: st
     speak.page = page
     head = "Exercises with solutions" if instructor else "Exercises"
     how = (
-        "Write your identifier into the cell below. Keep the names of functions and variables; add as many cells as you "
-        "like. Answers for paper go into the cells that say so. Save, and hand in this file."
+        "Write your identifier into the cell below. Keep the names of functions and variables; add as many cells as "
+        "you like. Answers for paper go into the cells that say so. Save, and hand in this file."
     )
     me = f'me = Student("{"instructor" if instructor else "WRITE YOUR ID HERE"}", course="{code_of_course}")'
     cells = [

@@ -2,7 +2,8 @@
 
 ``python tools/exercise_text.py get book/PART/NAME.ipynb > name.md`` and
 ``python tools/exercise_text.py put book/PART/NAME.ipynb name.md`` (then execute the notebook, as after every change).
-Code is written as ``{code-cell}`` with ``:tags: [solution]`` (and ``:mystnb: {...}`` for a figure); each outermost directive becomes a cell of its own.
+Code is written as ``{code-cell}`` with ``:tags: [solution]`` (and ``:mystnb: {...}`` for a figure); each
+outermost directive becomes a cell of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext")
 
 from exercise_source import DIRECTIVE, HEADING, section_start, unfence
 
-ENVELOPE = ("exercise", "solution", "solution-start", "solution-end", "rubric", "code-cell")
+ENVELOPE = ("exercise", "solution", "solution-start", "solution-end", "marking", "code-cell")
 
 
 def to_text(cells: list[Any]) -> str:

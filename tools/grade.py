@@ -1,9 +1,9 @@
 """Grade a folder of submissions: ``python tools/grade.py SUBMISSIONS`` (``make grade SUBMISSIONS=folder``).
 
-One folder a student, its name the student's identifier; in it, at any depth, the notebooks of one or more chapters, also
-several attempts of each. Student code runs in the sandbox and hands out numbers; it is judged here, on data that depend
-on the student and on the secret. Writes ``grades.csv``, a page of feedback for each notebook, and beside the submissions
-``marks.csv``, in which a person enters the marks for paper answers; the next run merges them.
+One folder a student, its name the student's identifier; in it, at any depth, the notebooks of one or more chapters,
+also several attempts of each. Student code runs in the sandbox and hands out numbers; it is judged here, on data that
+depend on the student and on the secret. Writes ``grades.csv``, a page of feedback for each notebook, and beside the
+submissions ``marks.csv``, in which a person enters the marks for paper answers; the next run merges them.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext")
 
 import sandbox_worker
 from coursework import SECRET, course_code, read_secret
-from exercise_source import Section, chapters, read_sections
 from execute_notebooks import ROOT
+from exercise_source import Section, chapters, read_sections
 from gradebook import Marks, feedback_page, write_grades
 from sandbox import Limits, Submission, Trouble, preflight
 
@@ -160,7 +160,10 @@ def grade(attempt: Attempt, section: Section, secret: str, *, limits: Limits, tr
                 remark = Remark(exercise.label, 0, exercise.points, "trouble", f"`{exercise.answer}` {problem}.")
             if remark.kind == "blank":
                 for k, why in running.errors.items():
-                    if re.search(rf"\b(def )?{exercise.answer}\b", code[k]) and f'check("{exercise.label}"' not in code[k]:
+                    if (
+                        re.search(rf"\b(def )?{exercise.answer}\b", code[k])
+                        and f'check("{exercise.label}"' not in code[k]
+                    ):
                         message = f"`{exercise.answer}` is not there, since its cell failed: {why}."
                         remark = replace(remark, kind="cell", message=message)
             attempt.remarks.append(remark)
@@ -181,7 +184,9 @@ def _identity(code: list[str], student: str) -> list[str]:
     if found and found[2] == "WRITE YOUR ID HERE":
         return ["The identifier in the notebook was not filled in."]
     if found and found[2].strip().lower() != student.strip().lower():
-        return [f"The notebook is of {found[2][:60]!r}, but it was handed in by {student!r}; data are those of {student!r}."]
+        return [
+            f"The notebook is of {found[2][:60]!r}, but it was handed in by {student!r}; data are those of {student!r}."
+        ]
     return []
 
 
@@ -214,7 +219,9 @@ def choose(attempts: list[Attempt], keep: str, late: str) -> list[Attempt]:
         if not valid:
             group[-1].remarks = [replace(remark, points=0) for remark in group[-1].remarks]
             group[-1].notes.append("Handed in late: does not count.")
-        chosen.append(max(valid, key=lambda a: (a.machine, a.submitted)) if valid and keep == "best" else (valid or group)[-1])
+        chosen.append(
+            max(valid, key=lambda a: (a.machine, a.submitted)) if valid and keep == "best" else (valid or group)[-1]
+        )
     return chosen
 
 
@@ -252,7 +259,9 @@ def run(
     pages = {}
     for attempt in attempts:
         name = re.sub(r"[^\w-]", "_", f"{attempt.student}-{attempt.path.stem}")[:80]
-        pages[id(attempt)] = f"{name}-{hashlib.sha256(os.fsencode(attempt.path.relative_to(folder))).hexdigest()[:6]}.html"
+        pages[id(attempt)] = (
+            f"{name}-{hashlib.sha256(os.fsencode(attempt.path.relative_to(folder))).hexdigest()[:6]}.html"
+        )
     for attempt in chosen:
         if attempt.chapter:
             marks.ask(attempt, known[attempt.chapter], pages[id(attempt)])
@@ -292,7 +301,7 @@ def main() -> int:
         trust=options.trust,
     )
     for row in rows:
-        print(f"{row['student'][:24]:24} {row['chapter'][:28]:28} {row['points']:>5} of {row['of']:>3}  {row['flags'][:40]}")
+        print(f"{row['student'][:24]:24} {row['chapter'][:28]:28} {row['points']:>5} of {row['of']:>3}  {row['flags']}")
     print(f"{options.out / 'grades.csv'}; paper answers are marked in {options.submissions / 'marks.csv'}")
     return 0
 

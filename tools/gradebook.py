@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from grade import Attempt
 
 COLUMNS = ("student", "exercise", "points", "of", "comment", "answer")
-STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
+STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+:root { color-scheme: light dark }
 section { border-left: .4rem solid #777; padding: .1rem 1rem; margin: 1rem 0 }
 section.right { border-color: #2a7d4f } section.wrong { border-color: #b3402f }
 pre { white-space: pre-wrap; overflow-wrap: anywhere }"""
@@ -96,7 +97,9 @@ class Marks:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             for key in sorted(self.rows):
-                writer.writerow({name: safe(value) if name == "comment" else value for name, value in self.rows[key].items()})
+                writer.writerow(
+                    {name: safe(value) if name == "comment" else value for name, value in self.rows[key].items()}
+                )
         os.replace(fresh, self.path)
 
 
@@ -120,7 +123,19 @@ def write_grades(
     """One row for each student and chapter."""
     used = {attempt.chapter for attempt in chosen}
     labels = [task.label for name, section in known.items() if name in used for task in section.tasks]
-    head = ["student", "chapter", "points", "of", "machine", "paper", "unmarked", "late", "attempts", "submitted", "sandbox"]
+    head = [
+        "student",
+        "chapter",
+        "points",
+        "of",
+        "machine",
+        "paper",
+        "unmarked",
+        "late",
+        "attempts",
+        "submitted",
+        "sandbox",
+    ]
     rows = []
     for attempt in sorted(chosen, key=lambda a: (a.student, a.chapter)):
         tasks = known[attempt.chapter].tasks if attempt.chapter else []
@@ -168,7 +183,9 @@ def feedback_page(attempt: Attempt, section: Section | None, marks: Marks, *, co
         return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
     title = section.title if section else "No chapter"
-    parts: list[Any] = [f"<!doctype html><html lang=en><meta charset=utf-8><title>Feedback: {html.escape(title)}</title>"]
+    parts: list[Any] = [
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>Feedback: {html.escape(title)}</title>"
+    ]
     parts += [f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>"]
     stamp = attempt.submitted.isoformat(sep=" ", timespec="minutes")
     state = ", late" if attempt.late else ""

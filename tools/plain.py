@@ -11,7 +11,7 @@ import yaml
 from execute_notebooks import KERNEL, ROOT
 
 FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ \t]*(?P<argument>.*)$")
-NAMED = {"prf:proof": "Proof", "exercise": "", "solution": "Solution", "rubric": "How it is marked"}
+NAMED = {"prf:proof": "Proof", "exercise": "", "solution": "Solution", "marking": "How it is marked"}
 INSTALL = '''# Only needed where l4lib is missing.
 import importlib.util
 
@@ -28,7 +28,9 @@ class Plain:
 
     def __init__(self, labels: dict[str, dict[str, str]], macros: dict[str, Any], base: str, page: str = "") -> None:
         self.labels, self.base, self.page = labels, base.rstrip("/"), page
-        self.macros = {name: (body, 0) if isinstance(body, str) else (body[0], body[1]) for name, body in macros.items()}
+        self.macros = {
+            name: (body, 0) if isinstance(body, str) else (body[0], body[1]) for name, body in macros.items()
+        }
         self.unknown: set[str] = set()
 
     def __call__(self, text: str, page: str = "") -> str:
@@ -67,7 +69,9 @@ class Plain:
             explicit = re.fullmatch(r"(.*?)\s*<([^<>]+)>", content, flags=re.DOTALL)
             words, label = (explicit[1], explicit[2]) if explicit else ("", content)
             if name.startswith("cite"):
-                return ", ".join(f"[{key.strip()}]({self.base}/book/reference/bibliography.html)" for key in label.split(","))
+                return ", ".join(
+                    f"[{key.strip()}]({self.base}/book/reference/bibliography.html)" for key in label.split(",")
+                )
             if name == "doc" and not label.startswith("/"):
                 label = f"{self.page.rpartition('/')[0]}/{label}"
             if name == "numref" and "%s" in words:
@@ -83,7 +87,9 @@ class Plain:
 
         text = re.sub(r"\{([a-z:]+)\}`([^`]+)`", role, text)
         text = re.sub(r"^\(([\w-]+)\)=\n", "", text, flags=re.MULTILINE)
-        return re.sub(r"^\$\$\n?((?:(?!\$\$).)*?)\n?\$\$ \(([\w:-]+)\)[ \t]*$", equation, text, flags=re.MULTILINE | re.DOTALL)
+        return re.sub(
+            r"^\$\$\n?((?:(?!\$\$).)*?)\n?\$\$ \(([\w:-]+)\)[ \t]*$", equation, text, flags=re.MULTILINE | re.DOTALL
+        )
 
     def directives(self, text: str) -> str:
         """Fences of the book, outermost first."""
@@ -118,7 +124,7 @@ class Plain:
             return f"$$\n{body}\n$$"
         if name.startswith("prf:") or name in NAMED:
             words = NAMED.get(name) or number or name.removeprefix("prf:").capitalize()
-            if argument and name not in {"prf:proof", "solution", "rubric"}:
+            if argument and name not in {"prf:proof", "solution", "marking"}:
                 words += f" ({argument})"
             return f"**{words}.** {body}" + (" ∎" if name == "prf:proof" else "")
         self.unknown.add(name)

@@ -38,7 +38,7 @@ class Limits:
 class Trouble(BaseException):
     """The code of the student did not answer; the words are for the student.
 
-    No `Exception`, since it is not an error of the answer, which `judge` would put into words, but of the whole process.
+    No `Exception`, since it is no error of the answer, which `judge` would put into words, but of the process.
     """
 
 

@@ -1,13 +1,14 @@
 """Runs the code of one submission: reads a JSON request a line, writes a JSON answer a line.
 
-It runs inside the sandbox and imports nothing of the grader. Whatever student code does here, the most it can say to the
-grader is "this is the value" or "this is what the function returned": a number, an array of numbers, or a word.
+It runs inside the sandbox and imports nothing of the grader. Whatever student code does here, the most it can say to
+the grader is "this is the value" or "this is what the function returned": a number, an array of numbers, or a word.
 """
 
 from __future__ import annotations
 
 import ast
 import base64
+import contextlib
 import json
 import os
 import re
@@ -30,13 +31,11 @@ def encode(value: Any) -> dict[str, Any]:
     if type(value) is str:
         return {"word": value[:1000]}
     if not callable(value):
-        try:
+        with contextlib.suppress(Exception):  # a value that refuses to be an array is told by its type
             array = np.array(value)
             if array.dtype.kind in NUMBERS and array.nbytes <= LARGEST // 2:
                 data = base64.b64encode(np.ascontiguousarray(array, NUMBERS[array.dtype.kind]).tobytes()).decode()
                 return {"kind": array.dtype.kind, "shape": list(array.shape), "data": data}
-        except Exception:  # noqa: S110  (a value that refuses to be an array is told by its type)
-            pass
     return {"type": str(type(value).__name__)[:100], "callable": callable(value)}
 
 

@@ -3,7 +3,7 @@
 The section *Exercises* is the last of a chapter. Its cells are, in this order for each exercise: the text
 (``{exercise}``), code that is given to the student (tag ``provided``), the solution (``{solution}``, or code cells
 between ``{solution-start}`` and ``{solution-end}``, of which those with the tag ``solution`` are what a student has to
-write), and the ``{rubric}`` for what a person marks.
+write), and the ``{marking}`` for what a person marks.
 """
 
 from __future__ import annotations
@@ -158,11 +158,11 @@ def read_section(path: Path) -> Section | None:
             if "provided" not in tags:
                 raise ExerciseError(f"{here}: code outside of a solution needs the tag provided")
             section.tasks[-1].provided.append(cell.source)
-        elif parts and parts[0] in {"solution", "solution-start", "rubric"}:
+        elif parts and parts[0] in {"solution", "solution-start", "marking"}:
             task = section.tasks[-1]
             if parts[1] != task.label:
                 raise ExerciseError(f"{here}: stands below {task.label}, so name that")
-            if parts[0] == "rubric":
+            if parts[0] == "marking":
                 task.rubric = _rubric(parts[3], here)
             elif parts[0] == "solution":
                 task.solution.append(nbformat.v4.new_markdown_cell(parts[3]))

@@ -1,9 +1,9 @@
 """Sphinx directives of the exercises.
 
 ``{exercise}`` is numbered and can be referred to by ``{numref}``; ``{solution}`` (or everything between
-``{solution-start}`` and ``{solution-end}``) and ``{rubric}`` are native folds; ``{exercise-table}`` lists all exercises
-of the book. With ``SOLUTIONS=no`` in the environment the book has no solutions, and neither have the notebooks that its
-pages offer. Beside the pages, ``labels.json`` says what every label is called, for notebooks outside of the book.
+``{solution-start}`` and ``{solution-end}``) and ``{marking}`` are native folds; ``{exercise-table}`` lists all
+exercises of the book. With ``SOLUTIONS=no`` in the environment the book has no solutions, and neither have the
+notebooks that its pages offer. Beside the pages, ``labels.json`` says what every label is called, for notebooks outside of the book.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class Fold(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         kind = self.name.removesuffix("-start")
         node = fold(classes=[f"exercise-{kind}"])
-        node += headline("", "", exercise=self.arguments[0], before={"rubric": "How it is marked"}.get(kind, "Solution"))
+        node += headline(
+            "", "", exercise=self.arguments[0], before={"marking": "How it is marked"}.get(kind, "Solution")
+        )
         if self.name.endswith("-start"):
             return [gate("", node, opens=True)]
         self.state.nested_parse(self.content, self.content_offset, node)
@@ -128,9 +130,13 @@ class ExerciseTable(SphinxDirective):
 def close_gates(app: Sphinx, document: nodes.document) -> None:
     """Put what stands between start and end into the fold, and leave solutions out if they are not wanted."""
     for start in [node for node in document.findall(gate) if node["opens"]]:
-        parent, (solution,) = start.parent, start.children
+        parent, solution = start.parent, start.children[0]
+        if not (isinstance(parent, nodes.Element) and isinstance(solution, nodes.Element)):
+            continue
         first = parent.index(start)
-        last = next((k for k in range(first, len(parent)) if isinstance(parent[k], gate) and not parent[k]["opens"]), None)
+        last = next(
+            (k for k in range(first, len(parent)) if isinstance(parent[k], gate) and not parent[k]["opens"]), None
+        )
         if last is None:
             raise ValueError(f"{app.env.docname}: a solution-start without its solution-end")
         inside = parent.children[first + 1 : last]
@@ -187,7 +193,7 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
     text = json.dumps(labels(app.env), indent=1, sort_keys=True)
     (out / "labels.json").write_text(text, encoding="utf-8")
     if not app.config.course_solutions:
-        for path in (out / "_sources").rglob("*.ipynb"):
+        for path in (out / "_sources").rglob("*.ipynb*"):
             notebook = nbformat.read(path, as_version=4)
             if section_start(notebook.cells) is not None:
                 nbformat.write(without_solutions(notebook), path)
@@ -252,7 +258,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register directives, nodes and what happens to them."""
     app.add_config_value("course_solutions", os.environ.get("SOLUTIONS", "yes") != "no", "env", bool)
     app.add_directive("exercise", Exercise)
-    for name in ("solution", "solution-start", "rubric"):
+    for name in ("solution", "solution-start", "marking"):
         app.add_directive(name, Fold)
     app.add_directive("solution-end", End)
     app.add_directive("exercise-table", ExerciseTable)
@@ -260,13 +266,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_enumerable_node(
         exercise,
         "exercise",
-        lambda node: node[0].astext(),
+        lambda node: node.children[0].astext(),
         html=html_enter("div", CLASS="admonition exercise"),
         latex=(latex_start, nothing),
         text=plain,
     )
     app.add_node(fold, html=html_enter("details", CLASS="admonition"), latex=(latex_start, nothing), text=plain)
-    app.add_node(headline, html=(html_headline, html_headline_end), latex=(latex_headline, latex_headline_end), text=plain)
+    app.add_node(
+        headline, html=(html_headline, html_headline_end), latex=(latex_headline, latex_headline_end), text=plain
+    )
     app.add_node(badge, html=(html_badge, nothing), latex=(text_badge, nothing), text=(text_badge, nothing))
     app.add_node(gate)
     app.connect("config-inited", name_exercises, priority=900)

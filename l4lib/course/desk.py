@@ -42,7 +42,7 @@ def given(label: str, student: Student) -> Given:
 
 
 def hidden_cases(exercise: Exercise, name: str, secret: str, *, course: str = "book") -> Cases:
-    """What the grader tries: for a value what was given, for a function draws that nobody can guess without the secret."""
+    """What the grader tries: for a value what was given, for a function draws that need the secret."""
     if exercise.call is None:
         return [given(exercise.label, Student(name, course))]
     unknown = Student(name, secret)

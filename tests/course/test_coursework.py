@@ -10,6 +10,7 @@ import sys
 import nbformat
 import pytest
 from coursework import course_code, make, read_secret
+from execute_notebooks import ROOT
 from exercise_source import (
     ExerciseError,
     chapters,
@@ -20,7 +21,6 @@ from exercise_source import (
     without_solutions,
 )
 from exercise_text import put, to_cells, to_text
-from execute_notebooks import ROOT
 from plain import Plain, plain_chapter
 
 from l4lib.course import Student, exercises, hidden_cases, judge
@@ -53,7 +53,7 @@ def test_the_student_notebook_holds_no_solution(section):
                     assert line.strip() not in lines, f"{task.label}: {line}"
         for cell in task.solution:
             if cell.cell_type == "markdown":
-                for sentence in re.split(r"(?<=[.:])\s", cell.source):
+                for sentence in re.split(r"(?<=[.])\s", cell.source):
                     assert len(words(sentence)) < 25 or words(sentence) not in text, f"{task.label}: {sentence}"
             elif "solution" not in cell.metadata.get("tags", []):
                 assert cell.source.startswith("check(") or cell.source not in text, task.label
@@ -131,7 +131,9 @@ def test_the_converter(source, result):
         "thm-a": {"text": "Theorem 2.3", "url": "p.html#t"},
         "book/part/other": {"text": "other", "url": "p.html"},
     }
-    speak = Plain(labels, {"norm": ["\\lVert #1 \\rVert", 1], "R": "\\mathbb{R}"}, "https://example.org/", "book/part/x")
+    speak = Plain(
+        labels, {"norm": ["\\lVert #1 \\rVert", 1], "R": "\\mathbb{R}"}, "https://example.org/", "book/part/x"
+    )
     assert re.sub(r" +", " ", speak(source)) == result
     assert not speak.unknown
 
@@ -143,10 +145,10 @@ def test_what_is_not_known_stays_readable_and_is_counted():
 
 
 def test_stubs_keep_names_and_docstrings_only():
-    source = 'import numpy as np\n\n\ndef helper():\n    return 1\n\n\ndef answer(x, *, y=2):\n    """Say."""\n    return helper()'
-    assert stub(source, "answer") == (
-        'import numpy as np\n\n\ndef answer(x, *, y=2):\n    """Say."""\n    raise NotImplementedError  # your code goes here'
-    )
+    head = "import numpy as np\n\n\n"
+    function = 'def answer(x, *, y=2):\n    """Say."""\n'
+    left = stub(f"{head}def helper():\n    return 1\n\n\n{function}    return helper()", "answer")
+    assert left == f"{head}{function}    raise NotImplementedError  # your code goes here"
     assert stub("z = 3\nvalue = z + 1", "value") == "value = ...  # your value goes here"
 
 
@@ -179,7 +181,7 @@ Text.
 Because.
 ```
 
-```{rubric} ex-a
+```{marking} ex-a
 - 2: the reason
 ```
 """
@@ -196,8 +198,8 @@ Because.
         ("{solution} ex-a", "{solution} ex-b", "name that"),
         ("- 2: the reason", "- the reason", "expected rubric lines"),
         ("```{solution} ex-a\nBecause.\n```", "```{solution-start} ex-a\n```", "no solution-end"),
-        ("```{rubric}", "Loose text.\n\n```{rubric}", "text belongs into"),
-        ("```{rubric}", "```{code-cell}\nx = 1\n```\n\n```{rubric}", "needs the tag provided"),
+        ("```{marking}", "Loose text.\n\n```{marking}", "text belongs into"),
+        ("```{marking}", "```{code-cell}\nx = 1\n```\n\n```{marking}", "needs the tag provided"),
     ],
 )
 def test_a_section_that_is_not_right_is_refused_with_its_remedy(tmp_path, old, new, message):
@@ -246,9 +248,15 @@ def test_the_book_folds_solutions_or_leaves_them_out_everywhere(tmp_path, soluti
     source, out = tmp_path / "source", tmp_path / "out"
     source.mkdir()
     chapter = source / "chapter.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title")]), chapter)
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title")])
+    made.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}
+    nbformat.write(made, chapter)
     gated = GOOD.replace("```{solution} ex-a\nBecause.\n```", "```{solution-start} ex-a\n```\n\n")
-    gated = gated.replace("```{rubric}", "```{code-cell}\n1 + 1  # secretly\n```\n\nBecause of {numref}`ex-a`.\n\n```{solution-end}\n```\n\n```{rubric}")
+    gated = gated.replace(
+        "```{marking}",
+        "```{code-cell}\n1 + 1  # secretly\n```\n\nBecause of {numref}`ex-a`.\n\n"
+        "```{solution-end}\n```\n\n```{marking}",
+    )
     put(chapter, gated)
     (source / "_toc.yml").write_text("root: chapter\n")
     (source / "conf.py").write_text(
@@ -261,7 +269,11 @@ def test_the_book_folds_solutions_or_leaves_them_out_everywhere(tmp_path, soluti
     html = (out / "chapter.html").read_text(encoding="utf-8")
     assert 'id="ex-a"' in html and "Exercise 1 " in html and 'aria-label="derive"' in html
     assert json.loads((out / "labels.json").read_text(encoding="utf-8"))["ex-a"]["text"] == "Exercise 1"
-    everything = "".join(path.read_text(encoding="utf-8", errors="ignore") for path in out.rglob("*") if path.suffix in {".html", ".ipynb", ".js", ".txt"})
+    everything = "".join(
+        path.read_text(encoding="utf-8", errors="ignore")
+        for path in out.rglob("*")
+        if path.suffix in {".html", ".ipynb", ".js", ".txt"}
+    )
     if solutions == "no":
         assert "secretly" not in everything and "Because" not in everything and "exercise-solution" not in html
     else:

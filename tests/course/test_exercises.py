@@ -10,8 +10,8 @@ import inspect
 
 import numpy as np
 import pytest
-from exercise_source import ME, chapters, read_sections, stub
 from execute_notebooks import ROOT, notebooks_of_the_book
+from exercise_source import ME, chapters, read_sections, stub
 
 from l4lib.course import Exercise, Mistake, Student, check, exercises, given, hidden_cases, judge
 

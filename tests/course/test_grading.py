@@ -14,8 +14,8 @@ from datetime import datetime
 import nbformat
 import pytest
 from coursework import course_code, make
-from exercise_source import chapters, read_sections
 from execute_notebooks import ROOT
+from exercise_source import chapters, read_sections
 from grade import run
 from gradebook import Marks, MarksError, safe
 from plain import Plain
@@ -75,7 +75,11 @@ SLIPS = {
     ],
     "ex-one-line-less": [
         ("return np.max(", "return 1.0  # ", "at the atoms"),
-        ("return np.max(np.linalg.norm(rest - np.outer(lost, lost @ rest), axis=0))", "return max(abs(lost @ rest))", "at the lost line"),
+        (
+            "return np.max(np.linalg.norm(rest - np.outer(lost, lost @ rest), axis=0))",
+            "return max(abs(lost @ rest))",
+            "at the lost line",
+        ),
         ("axis=0))", "axis=0)) ** 2", "squared"),
         ("return np.max(", "return np.linalg.no_such(", "error"),
     ],
@@ -94,7 +98,7 @@ HOSTILE = {
     "forks": "import os\nwhile True:\n    os.fork()",
     "threads": "import threading, time\nwhile True:\n    threading.Thread(target=time.sleep, args=(60,)).start()",
     "writes": "open('/usr/lib/mine', 'w').write('x')",
-    "fills-the-disk": "open('/tmp/x', 'wb').write(bytes(1 << 30))",
+    "fills-the-disk": "open('x', 'wb').write(bytes(1 << 30))",
     "reads-the-secret": f"hessian_form = open({str(ROOT / '.course-secret')!r}).read",
     "reads-the-book": f"print(open({str(ROOT / 'book' / 'welcome.md')!r}).read())",
     "patches-numpy": "import numpy as np\n"
@@ -282,7 +286,9 @@ def test_names_do_no_harm(graded):
 
 def test_every_submission_has_a_row_and_a_page(graded):
     folder, out, rows = graded
-    assert {student.removeprefix("'") for student, _ in rows} == {path.name for path in folder.iterdir() if path.is_dir()}
+    assert {student.removeprefix("'") for student, _ in rows} == {
+        path.name for path in folder.iterdir() if path.is_dir()
+    }
     assert len(rows) >= 30 + 20
     for row in rows.values():
         assert (out / row["feedback"]).read_text(encoding="utf-8").startswith("<!doctype html>")

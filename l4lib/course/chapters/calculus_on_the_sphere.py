@@ -43,7 +43,7 @@ def _copies_given(rng: np.random.Generator) -> Given:
 
 
 def _copies(n: int) -> int:
-    return 1 + max(k for k in range(n * n) if 1 >= 3 * (k + n - 1) / (n * (n + 2)) - 1e-12)
+    return 1 + max(k for k in range(n * n) if 3 * (k + n - 1) / (n * (n + 2)) - 1e-12 <= 1)
 
 
 EXERCISES = (
@@ -66,7 +66,8 @@ EXERCISES = (
             ),
             "Euclidean": Mistake(
                 lambda A, q, d: _form(A, q, d, 3, 0.0),
-                "This is the second derivative along a straight line; a great circle bends. What does its acceleration add?",
+                "This is the second derivative along a straight line; a great circle bends. What does its "
+                "acceleration add?",
             ),
             "sign": Mistake(
                 lambda A, q, d: -_form(A, q, d, 3, d @ d),
@@ -89,17 +90,21 @@ EXERCISES = (
             ),
             "straight lines": Mistake(
                 lambda A, q: _gap(A, q) - (A.shape[0] - 1) * _alpha(A, q),
-                "Your second differences leave the sphere: q + t v is longer than one. Walk along the great circle instead.",
+                "Your second differences leave the sphere: q + t v is longer than one. Walk along the great "
+                "circle instead.",
             ),
             "sign": Mistake(
                 lambda A, q: -_gap(A, q),
                 "Right up to the sign: which minus which does the exercise ask for?",
             ),
             "a quarter": Mistake(
-                lambda A, q: (_gap(A, q) + (A.shape[0] + 2) * _alpha(A, q) - 3 * A.shape[1] / A.shape[0]) / 4
-                - (A.shape[0] + 2) * _alpha(A, q)
-                + 3 * A.shape[1] / A.shape[0],
-                "Your trace is a quarter of what it should be. Was the second difference divided by the right power of the step?",
+                lambda A, q: (
+                    (_gap(A, q) + (A.shape[0] + 2) * _alpha(A, q) - 3 * A.shape[1] / A.shape[0]) / 4
+                    - (A.shape[0] + 2) * _alpha(A, q)
+                    + 3 * A.shape[1] / A.shape[0]
+                ),
+                "Your trace is a quarter of what it should be. Was the second difference divided by the right "
+                "power of the step?",
             ),
         },
     ),
@@ -114,15 +119,18 @@ EXERCISES = (
         mistakes={
             "equality": Mistake(
                 lambda n: _copies(n) - 1,
-                "With your number the minimiser is exactly as good as the average, or your count of the atoms is one off.",
+                "With your number the minimiser is exactly as good as the average, or your count of the atoms "
+                "is one off.",
             ),
             "Gaussian mean": Mistake(
                 lambda n: 1 + int(n * n / 3 - n + 1 + 1e-9),
-                "You have averaged over Gaussian vectors of variance 1/n; a point of the sphere has a smaller fourth moment.",
+                "You have averaged over Gaussian vectors of variance 1/n; a point of the sphere has a smaller "
+                "fourth moment.",
             ),
             "a quarter on one side": Mistake(
                 lambda n: max(1, 1 + int(np.floor(n * (n + 2) / 12 - n + 1 + 1e-9))),
-                "You compare the objective on one side with the mean of α on the other: a factor of four is between them.",
+                "You compare the objective on one side with the mean of α on the other: a factor of four is "
+                "between them.",
             ),
         },
     ),

@@ -65,7 +65,8 @@ EXERCISES = (
             ),
             "not projected": Mistake(
                 lambda A, q: np.linalg.eigvalsh(_ambient(A, q)),
-                "These are the eigenvalues of an n by n matrix in the whole space; restrict it to the tangent space first.",
+                "These are the eigenvalues of an n by n matrix in the whole space; restrict it to the tangent "
+                "space first.",
             ),
             "Euclidean": Mistake(
                 lambda A, q: _curvatures(A, q) - np.sum((A.T @ q) ** 4),
@@ -88,7 +89,8 @@ EXERCISES = (
         mistakes={
             "at the atoms": Mistake(
                 lambda D, j: 1.0,
-                "You expect the minimisers at atoms. Write α without the term of the missing line: where is it largest?",
+                "You expect the minimisers at atoms. Write α without the term of the missing line: where is it "
+                "largest?",
             ),
             "at the lost line": Mistake(
                 lambda D, j: float(np.max(_others(D, j))),
