@@ -3,7 +3,8 @@
 ``{exercise}`` is numbered and can be referred to by ``{numref}``; ``{solution}`` (or everything between
 ``{solution-start}`` and ``{solution-end}``) and ``{marking}`` are native folds; ``{exercise-table}`` lists all
 exercises of the book. With ``SOLUTIONS=no`` in the environment the book has no solutions, and neither have the
-notebooks that its pages offer. Beside the pages, ``labels.json`` says what every label is called, for notebooks outside of the book.
+notebooks that its pages offer. Beside the pages, ``labels.json`` says what every label is called, for notebooks outside
+of the book.
 """
 
 from __future__ import annotations
@@ -134,9 +135,8 @@ def close_gates(app: Sphinx, document: nodes.document) -> None:
         if not (isinstance(parent, nodes.Element) and isinstance(solution, nodes.Element)):
             continue
         first = parent.index(start)
-        last = next(
-            (k for k in range(first, len(parent)) if isinstance(parent[k], gate) and not parent[k]["opens"]), None
-        )
+        ends = [k for k, node in enumerate(parent.children) if isinstance(node, gate) and not node["opens"]]
+        last = next((k for k in ends if k > first), None)
         if last is None:
             raise ValueError(f"{app.env.docname}: a solution-start without its solution-end")
         inside = parent.children[first + 1 : last]
