@@ -136,6 +136,9 @@
     printing();
     document.querySelectorAll(".claims-ledger").forEach(ledger);
     document.querySelectorAll(".proof-map").forEach(proofMap);
+    document.querySelectorAll("summary").forEach(function (line) {
+      if (!line.textContent.trim() && !line.hasAttribute("aria-label")) { line.setAttribute("aria-label", "Show the pages below"); }
+    });
     // Wide mathematics, code and tables scroll; a keyboard reaches what scrolls.
     document.querySelectorAll("article div.math, article pre, article .pst-scrollable-table-container, article .cell_output table").forEach(function (node) {
       if (node.scrollWidth > node.clientWidth && !node.hasAttribute("tabindex")) { node.tabIndex = 0; }

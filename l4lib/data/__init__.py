@@ -1,5 +1,6 @@
 """Dictionaries and samples: frames, random models, whitening, moments, and comparison up to sign and order."""
 
+from l4lib.data.constructions import half_cube, identity_dct, planted_simplex, quadric_frame, unbiased_bases
 from l4lib.data.frames import (
     FrameReport,
     coherence,
@@ -72,7 +73,9 @@ __all__ = [
     "fourth_moment",
     "frame_report",
     "gram",
+    "half_cube",
     "icosahedron",
+    "identity_dct",
     "identity_hadamard",
     "make_cdl",
     "make_odl",
@@ -86,10 +89,13 @@ __all__ = [
     "patches",
     "phi_CDL",
     "phi_DL",
+    "planted_simplex",
+    "quadric_frame",
     "random_unit",
     "random_untf",
     "shift_correlations",
     "simplex",
+    "unbiased_bases",
     "unique_kernels",
     "unique_lines",
     "welch_bound",
