@@ -52,6 +52,8 @@ def test_every_exercise_has_a_text_in_the_chapter_of_its_module():
 
 def test_every_text_is_complete():
     assert len(TASKS) == sum(len(section.tasks) for section in SECTIONS), "a label is used twice"
+    for section in SECTIONS:
+        assert sum(source.count(ME) for source in section.setup) == 1, f"{section.chapter}: the setup cell needs {ME}"
     for label, (_, task) in TASKS.items():
         assert bool(task.code) == (label in exercises()), f"{label}: a solution in code and an Exercise go together"
         assert label in exercises() or task.rubric, f"{label}: nobody marks it"
