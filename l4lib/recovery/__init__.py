@@ -1,6 +1,7 @@
 """Whole dictionaries and kernels from data."""
 
 from l4lib.recovery.dictionary import ROUTES, Recovery, recover_dictionary, recover_from_moment
+from l4lib.recovery.evidence import Test, first_failure
 from l4lib.recovery.kernels import KernelRecovery, recover_kernels
 from l4lib.recovery.refine import Refinement, refine_dictionary, sparse_codes
 from l4lib.recovery.shift_subspace import ShiftSubspace
@@ -16,8 +17,10 @@ __all__ = [
     "Recovery",
     "Refinement",
     "ShiftSubspace",
+    "Test",
     "decompose",
     "explain_covariance",
+    "first_failure",
     "rank_limit",
     "recover_dictionary",
     "recover_from_moment",
