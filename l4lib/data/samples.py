@@ -232,29 +232,35 @@ class Samples:
         order = np.roll(np.arange(self.size), -self.half)
         return replace(self, rows=self.rows[order], norms=self.norms[order])
 
-    def raw_weights(self, start: int, stop: int) -> np.ndarray:
-        """What turns ⟨q, v⟩⁴ into ⟨q, z⟩⁴ over the mean of ‖z‖⁴, for the rows from start to stop."""
+    def weights(self, start: int, stop: int) -> np.ndarray:
+        """What turns ⟨q, v⟩⁴ of a row v into fourth powers of its direction, of v, and of z, with E‖·‖⁴ = 1.
+
+        Parameters
+        ----------
+        start, stop : int
+            Rows.
+
+        Returns
+        -------
+        ndarray, shape (3, stop − start)
+        """
         squares = self.norms[start:stop] ** 2
-        return squares / np.mean(squares * squares)
+        raw = squares / np.mean(squares * squares)
+        return np.stack([1.0 / squares, np.full_like(squares, 1.0 / np.mean(squares)), raw])
 
     def halves(self, Q: Array) -> tuple[Array, Array]:
         """One pass: means of ⟨q, v⟩³v over each half, for the columns q of Q, each of shape (n, r)."""
         h, rest = self.half, self.size - self.half
         return cubed(self.rows[:h], Q) / (h * self.scale), cubed(self.rows[h:], Q) / (rest * self.scale)
 
-    def held_out(self, Q: Array) -> tuple[Array, Array]:
-        """Half a pass over the second half: means of ⟨q, v⟩⁴, and of ⟨q, z⟩⁴ over the mean of ‖z‖⁴, shape (r,) each."""
+    def held_out(self, Q: Array) -> Array:
+        """Half a pass: means of fourth powers at the columns of Q over the second half, weighted three ways, (3, r)."""
         h = self.half
-        weights = np.column_stack(
-            [np.full(self.size - h, 1.0 / self.scale, np.float32), self.raw_weights(h, self.size)]
-        )
-        total = np.zeros((2, Q.shape[1]))
-        tile = _tile(Q.shape[1])
+        weights, total, tile = self.weights(h, self.size), np.zeros((3, Q.shape[1])), _tile(Q.shape[1])
         for start in range(h, self.size, tile):
             powers = fourth_powers(self.rows[start : start + tile], Q)
-            total += weights[start - h : start - h + tile].T @ powers
-        total /= self.size - h
-        return total[0], total[1]
+            total += weights[:, start - h : start - h + tile] @ powers
+        return total / (self.size - h)
 
 
 def _tile(r: int) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from l4lib.data import FourthMoment, Samples
 from l4lib.quartic import Method, project
 from l4lib.recovery.cumulants import fit_cumulants
-from l4lib.recovery.evidence import examine, examine_moment
+from l4lib.recovery.evidence import Examination, examine, examine_moment
 from l4lib.recovery.pool import FormMoment, by_moment, by_pool
 from l4lib.recovery.refine import refine_dictionary
 from l4lib.recovery.restarts import Restarts
@@ -29,6 +29,8 @@ from l4lib.validate import as_count, as_rng, as_tolerance
 __all__ = ["ROUTES", "recover_dictionary", "recover_from_moment"]
 
 ROUTES = ("pool", "restarts")
+_FURTHER = 8
+"""Atoms that may be added, one by one, to a number that the covariance told."""
 
 
 def recover_dictionary(
@@ -103,11 +105,19 @@ def recover_dictionary(
     samples = Samples.of(Y, rng=rng, center=center, pairs=pairs)
     way: Route = by_pool if route == "pool" else Restarts(method, tol, same, budget, bool(progress))
 
-    def search(samples: Samples) -> Found:
-        return way(samples, wanted, rng=rng)
+    def answer(wanted: int | None) -> tuple[Found, Examination]:
+        found = way(samples, wanted, rng=rng)
+        return found, examine(samples, found, wanted, lambda other: way(other, wanted, rng=rng), rng=rng)
 
-    found = search(samples)
-    seen = examine(samples, found, wanted, search, rng=rng)
+    found, seen = answer(wanted)
+    if wanted is None and route == "pool":  # a further direction with an excess of its own is a further atom
+        for _ in range(_FURTHER):
+            if not seen.failed("residual"):
+                break
+            more, judged = answer(found.A.shape[1] + 1)
+            if judged.failed("found"):
+                break
+            found, seen = more, judged
     order = np.argsort(-seen.value, kind="stable")
     atoms = project(samples.whitening.inverse @ found.A[:, order])
     refinement = None

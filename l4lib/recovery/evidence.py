@@ -3,7 +3,7 @@ r"""Evidence that atoms found are atoms, and all of them: tests on samples that 
 The search uses the first half of the samples; the second half measures the fourth power along each atom it found.
 From these, κ = Mv − bs is linear in the samples (:func:`l4lib.recovery.cumulants.cumulant_map`), so that its standard
 error comes from a part of them.
-The limits were calibrated on recorded runs (experiment E8); the chapter *From data to a dictionary* shows how often
+The limits were calibrated on recorded runs (experiment E9); the chapter *From data to a dictionary* shows how often
 they fail, and what no test can see.
 """
 
@@ -44,34 +44,43 @@ class Examination:
     covariance: CovarianceFit | None
     value: Array
 
+    def failed(self, name: str) -> bool:
+        """Whether the test of this name is there and failed."""
+        return any(test.name == name and not test.passed for test in self.tests)
+
 
 class _Weighing:
-    """Cumulants of the second half at the atoms Q, and of one further point each, in one weighting of its samples.
+    """Cumulants at atoms A, and at one further point each, from fourth powers in one weighting of the samples.
+
+    Every weighting has E‖·‖⁴ = 1.
 
     Parameters
     ----------
     inverse : ndarray, shape (m, m)
-        The inverse of C^{∘4}, C the Gram matrix of Q.
+        The inverse of (AᵀA)^{∘4}.
     n : int
         Dimension.
     powers : ndarray, shape (m,)
         Means of the weighted fourth powers.
-    total : float
-        Mean of the weighted ‖·‖⁴.
     part : ndarray, shape (k, m + 1)
         Weighted fourth powers, and ‖·‖⁴, of some of the samples.
     count : int
         Samples behind the means.
     """
 
-    def __init__(self, inverse: Array, n: int, powers: Array, total: float, part: np.ndarray, count: int) -> None:
+    def __init__(self, inverse: Array, n: int, powers: Array, part: np.ndarray, count: int) -> None:
         self.n, self.count, self.part = n, count, part
-        self.means = np.append(powers, total)
+        self.means = np.append(powers, 1.0)
+        self._inverse = inverse
         self.map = cumulant_map(inverse, n)
         self.kappa = self.map @ self.means
-        self.c = (total - float(self.kappa.sum())) / (n * (n + 2.0))
+        self.c = (1.0 - float(self.kappa.sum())) / (n * (n + 2.0))
         self.error = _spread(part @ self.map.T.astype(part.dtype)) / np.sqrt(count)
-        self._inverse = inverse
+
+    @property
+    def z(self) -> Array:
+        """Cumulants in standard errors."""
+        return self.kappa / np.maximum(self.error, 1e-300)
 
     def further(self, cosines: Array, powers: Array, part: np.ndarray) -> tuple[Array, Array]:
         """κ and its standard error of each further point q, joined alone to the fit.
@@ -162,22 +171,20 @@ def examine(
     if not m:
         return Examination(tuple(tests), np.empty(0), float("inf"), None, np.empty(0))
     A1, h = found.blind.A, samples.half
-    count = samples.size - h
-    means, raw_means = samples.held_out(A1)
-    rows = samples.rows[h : h + _PART]
-    norms4 = samples.norms[h:].astype(np.float64) ** 2 / samples.scale
-    raw4 = samples.raw_weights(h, samples.size)
-    powers = fourth_powers(rows, A1)
-    k = powers.shape[0]
+    powers = fourth_powers(samples.rows[h : h + _PART], A1)
+    weights = samples.weights(h, samples.size)
     inverse = fourth_inverse(A1.T @ A1)
-    part = np.column_stack([powers / np.float32(samples.scale), norms4[:k].astype(np.float32)])
-    fair = _Weighing(inverse, n, means, float(norms4.mean()), part, count)
-    raw_total = raw4 * samples.norms[h:] ** 2
-    part = np.column_stack([powers * raw4[:k, None], raw_total[:k]])
-    raw = _Weighing(inverse, n, raw_means, float(np.mean(raw_total, dtype=np.float64)), part, count)
-    value = raw_means * float(np.mean(samples.norms[h:].astype(np.float64) ** 4)) * samples.loud
+    means = samples.held_out(A1)
+    fourth_norms = samples.norms[h:] ** 2
+    part = [
+        np.column_stack([powers * w[: powers.shape[0], None], (w * fourth_norms)[: powers.shape[0]]]) for w in weights
+    ]
+    directional, fair, raw = (
+        _Weighing(inverse, n, v, some, samples.size - h) for v, some in zip(means, part, strict=True)
+    )
+    value = means[2] * float(np.mean(fourth_norms.astype(np.float64) ** 2)) * samples.loud
 
-    z, i = _least(fair.kappa / np.maximum(fair.error, 1e-300))
+    z, i = _least(directional.z)
     times = max(2.0, (1.5 * EXCESS / z) ** 2) if z > 0.3 else 10.0
     tests.append(
         Test(
@@ -189,7 +196,7 @@ def examine(
             f"pass about {times:.0f} times the samples; Gaussian coefficients cannot be found at all",
         )
     )
-    z, i = _least(raw.kappa / np.maximum(raw.error, 1e-300))
+    z, i = _least(raw.z)
     tests.append(
         Test(
             "raw excess",
@@ -216,7 +223,7 @@ def examine(
     )
 
     fit = covariance_fit(found.A)
-    further, rest = _further(samples, found, fit, fair, raw, rng=rng)
+    further, rest = _further(samples, found, fit, fair, raw, weights[1:], rng=rng)
     typical, raw_typical = float(np.median(fair.kappa)), float(np.median(raw.kappa))
     noise = rest[1] < 2.0 and raw_typical > 0 and abs(rest[0]) < 0.1 * raw_typical
     limit = 1.0 if noise else COVARIANCE
@@ -257,7 +264,14 @@ def _between_halves(samples: Samples, found: Found) -> Array:
 
 
 def _further(
-    samples: Samples, found: Found, fit: CovarianceFit, fair: _Weighing, raw: _Weighing, *, rng: np.random.Generator
+    samples: Samples,
+    found: Found,
+    fit: CovarianceFit,
+    fair: _Weighing,
+    raw: _Weighing,
+    weights: np.ndarray,
+    *,
+    rng: np.random.Generator,
 ) -> tuple[list[tuple[float, float, float, float]], tuple[float, float]]:
     """Limits of the deflated quartic of the first half, judged on the second.
 
@@ -277,14 +291,9 @@ def _further(
         Q = distinct(Q, value, A1)
     points = np.hstack([Q, fit.direction[:, None]])
     powers = fourth_powers(samples.rows[h:], points)
-    k, weights = fair.part.shape[0], samples.raw_weights(h, samples.size)
-    cosines = A1.T @ points
-    further, error = fair.further(
-        cosines, np.mean(powers, axis=0, dtype=np.float64) / samples.scale, powers[:k] / np.float32(samples.scale)
-    )
-    raw_kappa, raw_error = raw.further(
-        cosines, (weights @ powers).astype(np.float64) / weights.size, powers[:k] * weights[:k, None]
-    )
+    k, means, cosines = fair.part.shape[0], weights @ powers / powers.shape[0], A1.T @ points
+    further, error = fair.further(cosines, means[0], powers[:k] * weights[0, :k, None])
+    raw_kappa, raw_error = raw.further(cosines, means[1], powers[:k] * weights[1, :k, None])
     z, raw_z = further / np.maximum(error, 1e-300), raw_kappa / np.maximum(raw_error, 1e-300)
     judged = [(float(further[i]), float(z[i]), float(raw_kappa[i]), float(raw_z[i])) for i in range(Q.shape[1])]
     return judged, (float(raw_kappa[-1]), float(raw_z[-1]))
