@@ -28,7 +28,7 @@ _PART = 4096
 """Samples from which standard errors are taken."""
 _CALIBRATED_FROM = 8
 """Dimension below which a second search is compared."""
-EXCESS, OWN, HALVES, COVARIANCE, SECOND = 2.0, 0.4, 0.06, 0.35, 0.05
+EXCESS, OWN, HALVES, COVARIANCE, SECOND = 2.0, 0.4, 0.08, 0.35, 0.05
 """Limits of the tests of these names."""
 NOISE = 4.0
 """Largest cumulant of a direction found in Gaussian noise, in standard errors over √n (measured)."""
