@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
+# The first of these that is there and has venv; newer ones than 3.13 are taken if nothing else is, with the same versions pinned.
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))' 2>/dev/null && { echo $$p; break; }; done)
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -21,7 +22,7 @@ help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with the module venv found (Debian: apt install python3-venv); pass one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with the module venv found (Debian: apt install python3-venv); pass one: make PYTHON=/path/to/python" >&2; exit 1; }
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[test]'
@@ -47,9 +48,17 @@ book: $(CACHE)/.library  ## execute every notebook and build the book
 
 .PHONY: test
 test: lint book  ## every test: library, ledger, notebooks, built book
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=10 --durations-min=0.5
 	$(ONE_THREAD) $(BIN)/python -m pytest -o addopts= -o filterwarnings=default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 		--nbval-cell-timeout=300 -n $(JOBS) --dist loadfile $$($(BIN)/python tools/book_notebooks.py)
+
+.PHONY: check
+check: lint  ## the fast subset: style, types, plan, ledger, notebooks' form, and the quick tests
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not book" tests/project tests/book tests/quartic tests/data tests/test_validate.py
+
+.PHONY: check-wheel
+check-wheel: $(STAMP)  ## build the wheel, install it in a new environment, run every chapter there in an empty folder
+	$(BIN)/python tools/check_wheel.py --jobs $(JOBS)
 
 .PHONY: lint
 lint: $(STAMP)  ## style and types

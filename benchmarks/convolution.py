@@ -23,7 +23,7 @@ from l4lib.data import make_cdl, match_kernels
 from l4lib.quartic import CirculantMap, Quartic, project, random_points
 from l4lib.recovery import recover_kernels
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = Path(__file__).parent.parent / "l4lib" / "experiments" / "benchmarks" / "convolution.json"
 
 
 def best_of(function, repeats=3):

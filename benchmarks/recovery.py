@@ -28,7 +28,7 @@ from l4lib.quartic import project, random_points
 from l4lib.recovery import recover_from_moment
 from l4lib.recovery.dictionary import _moment_sizes
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = Path(__file__).parent.parent / "l4lib" / "experiments" / "benchmarks" / "recovery.json"
 TARGET, MEDIUM, FINE, LIMIT = 1e-2, 1e-3, 1e-5, 40.0
 DATA_SEEDS = (7, 8, 9)
 

@@ -46,12 +46,14 @@ def pytest_runtest_call(item):
 def pytest_sessionfinish(session, exitstatus):
     if not session.config.getoption("--time-claims") or exitstatus:
         return
-    path = ROOT / "book" / "claims.yml"
-    name, lines = "", []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if found := re.match(r"- id: (\S+)", line):
-            name = found[1]
-        if line.startswith("  seconds:") and name in _seconds:
-            line = f"  seconds: {float(f'{_seconds[name]:.1g}'):g}"
-        lines.append(line)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    from ledger import ledger_files
+
+    for path in ledger_files(ROOT):
+        name, lines = "", []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if found := re.match(r"- id: (\S+)", line):
+                name = found[1]
+            if line.startswith("  seconds:") and name in _seconds:
+                line = f"  seconds: {float(f'{_seconds[name]:.1g}'):g}"
+            lines.append(line)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")

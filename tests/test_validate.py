@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import l4lib
-from l4lib import frames, models, precondition, solvers, sphere, validate
+from l4lib import validate
+from l4lib.data import frames, models, precondition
+from l4lib.quartic import solvers, sphere
 
 RNG = np.random.default_rng(0)
 A = l4lib.random_untf(4, 6, rng=np.random.default_rng(1))

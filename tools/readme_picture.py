@@ -7,7 +7,7 @@ import base64
 import nbformat
 from execute_notebooks import ROOT
 
-CHAPTER, FIGURE = ROOT / "book" / "seeing_the_landscape.ipynb", "fig-spheres"
+CHAPTER, FIGURE = ROOT / "book" / "foundations" / "seeing_the_landscape.ipynb", "fig-spheres"
 PICTURE = ROOT / "book" / "_static" / "spheres.png"
 
 

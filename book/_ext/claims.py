@@ -7,7 +7,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.statemachine import StringList
-from ledger import STATUSES, Claim, read_ledger
+from ledger import STATUSES, Claim, ledger_files, read_ledger
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -21,9 +21,10 @@ FIELDS = (
 
 class _LedgerDirective(SphinxDirective):
     def claims(self) -> dict[str, Claim]:
-        path = Path(self.env.srcdir) / "book" / "claims.yml"
-        self.env.note_dependency(str(path))
-        return read_ledger(path)
+        root = Path(self.env.srcdir)
+        for path in ledger_files(root):
+            self.env.note_dependency(str(path))
+        return read_ledger(root)
 
     def parse(self, text: str, parent: nodes.Element) -> None:
         source = str(self.get_source_info()[0])
@@ -40,7 +41,7 @@ class ClaimCard(_LedgerDirective):
         claims = self.claims()
         name = self.arguments[0]
         if name not in claims:
-            raise self.error(f"claim-card: no claim {name!r} in claims.yml")
+            raise self.error(f"claim-card: no claim {name!r} in the ledger")
         claim = claims[name]
         target = nodes.target("", "", ids=[f"claim-{name}"], names=[f"claim-{name}"])
         self.state.document.note_explicit_target(target)

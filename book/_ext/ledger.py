@@ -1,7 +1,8 @@
-"""The claims ledger: reading and checking ``claims.yml``, without Sphinx."""
+"""The claims ledger: reading and checking the ``.claims.yml`` file beside each chapter, without Sphinx."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,29 +43,31 @@ class Claim:
     seconds: float | None
 
 
-_TEXT = ("id", "title", "statement", "page", "label", "hypotheses", "status", "computed", "on", "passes", "cannot_show")
+SUFFIX = ".claims.yml"
+_TEXT = ("id", "title", "statement", "label", "hypotheses", "status", "computed", "on", "passes", "cannot_show")
 
 
-def _claim(row: Any, number: int) -> Claim:
+def _claim(row: Any, page: str, where: str) -> Claim:
     if not isinstance(row, dict):
-        raise LedgerError(f"claims.yml, row {number}: expected a mapping, got {type(row).__name__}")
+        raise LedgerError(f"{where}: expected a mapping, got {type(row).__name__}")
     row = {"on" if key is True else key: value for key, value in row.items()}  # YAML 1.1 reads the key `on` as true
-    name = row.get("id", f"row {number}")
-    unknown = set(row) - set(Claim.__dataclass_fields__)
+    where = f"{where} ({row.get('id', 'no id')})"
+    unknown = set(row) - (set(Claim.__dataclass_fields__) - {"page"})
     if unknown:
-        raise LedgerError(f"claims.yml, {name}: unknown fields {sorted(unknown)}")
+        raise LedgerError(f"{where}: unknown fields {sorted(unknown)}")
     for field in _TEXT:
         if not isinstance(row.get(field), str) or not row[field].strip():
-            raise LedgerError(f"claims.yml, {name}: expected text in the field {field!r}, got {row.get(field)!r}")
+            raise LedgerError(f"{where}: expected text in the field {field!r}, got {row.get(field)!r}")
     if row["status"] not in STATUSES:
-        raise LedgerError(f"claims.yml, {name}: expected a status among {list(STATUSES)}, got {row['status']!r}")
+        raise LedgerError(f"{where}: expected a status among {list(STATUSES)}, got {row['status']!r}")
     tests = row.get("tests") or []
     if not isinstance(tests, list) or not all(isinstance(test, str) and "::" in test for test in tests):
-        raise LedgerError(f"claims.yml, {name}: expected tests as a list of file::function, got {tests!r}")
+        raise LedgerError(f"{where}: expected tests as a list of file::function, got {tests!r}")
     if not tests and row["status"] != "not tested":
-        raise LedgerError(f"claims.yml, {name}: status {row['status']!r} needs at least one test")
+        raise LedgerError(f"{where}: status {row['status']!r} needs at least one test")
     return Claim(
         **{field: row[field].strip() for field in _TEXT},
+        page=page,
         function=row.get("function"),
         tests=tuple(tests),
         figure=row.get("figure"),
@@ -72,19 +75,33 @@ def _claim(row: Any, number: int) -> Claim:
     )
 
 
-def read_ledger(path: Path) -> dict[str, Claim]:
-    """The claims by id, in the order of the file.
+def ledger_files(root: Path) -> list[Path]:
+    """The files of the ledger, in the order of the table of contents (files of pages that it lacks come last)."""
+    text = (root / "_toc.yml").read_text(encoding="utf-8")
+
+    def place(path: Path) -> tuple[int, str]:
+        page = path.relative_to(root).as_posix().removesuffix(SUFFIX)
+        found = re.search(rf"{re.escape(page)}\s*$", text, flags=re.MULTILINE)
+        return (found.start() if found else len(text), page)
+
+    return sorted((root / "book").rglob(f"*{SUFFIX}"), key=place)
+
+
+def read_ledger(root: Path) -> dict[str, Claim]:
+    """The claims of all chapters of the repository ``root`` by id; each stands on the page that its file is beside.
 
     Raises
     ------
     LedgerError
         If a row lacks a field, has an unknown one, or an id is used twice.
     """
-    rows = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     claims: dict[str, Claim] = {}
-    for number, row in enumerate(rows, 1):
-        claim = _claim(row, number)
-        if claim.id in claims:
-            raise LedgerError(f"claims.yml: the id {claim.id!r} is used twice")
-        claims[claim.id] = claim
+    for path in ledger_files(root):
+        page = path.relative_to(root).as_posix().removesuffix(SUFFIX)
+        rows = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+        for number, row in enumerate(rows, 1):
+            claim = _claim(row, page, f"{path.name}, row {number}")
+            if claim.id in claims:
+                raise LedgerError(f"{path.name}: the id {claim.id!r} is used twice, also on {claims[claim.id].page}")
+            claims[claim.id] = claim
     return claims

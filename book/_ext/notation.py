@@ -19,7 +19,7 @@ class NotationTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The table, parsed as MyST so that mathematics is set."""
-        path = Path(self.env.srcdir) / "book" / "notation.yml"
+        path = Path(self.env.srcdir) / "book" / "reference" / "notation.yml"
         self.env.note_dependency(str(path))
         lines = ["````{list-table}", ":header-rows: 1", ":widths: 18 46 14 22", ""]
         lines += ["* - Symbol", "  - Meaning", "  - Shape", "  - In the code"]

@@ -1,6 +1,6 @@
 """Every critical point of a small landscape, and machine-checked proofs that none is missing."""
 
-from l4lib.census.certificates import Certificate, certify, load_certificate
+from l4lib.census.certificates import Certificate, certify, load_certificate, stored_certificates
 from l4lib.census.enumeration import census, census_tensor
 from l4lib.census.homotopy import Tracks, distinct, eigenvector_count, newton, on_continuum, start_vectors, track
 from l4lib.census.result import Census, IncompleteCensusError, Paths, Singular
@@ -21,5 +21,6 @@ __all__ = [
     "newton",
     "on_continuum",
     "start_vectors",
+    "stored_certificates",
     "track",
 ]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from l4lib.census.check_certificate import Verdict
 
-__all__ = ["Certificate", "certify", "load_certificate"]
+__all__ = ["Certificate", "certify", "load_certificate", "stored_certificates"]
 
 
 def _checker() -> Any:
@@ -142,6 +142,17 @@ def load_certificate(path: str | os.PathLike[str]) -> Certificate:
     """
     document = json.loads(Path(path).read_text(encoding="utf-8"))
     return Certificate(document=document, verdict=_checker().check(document))
+
+
+def stored_certificates() -> dict[str, Path]:
+    """The certificates that come with the library: name and file, which :func:`load_certificate` checks.
+
+    Examples
+    --------
+    >>> sorted(stored_certificates())[0]
+    'benign_3x4'
+    """
+    return {path.stem: path for path in sorted((Path(__file__).parent / "stored").glob("*.json"))}
 
 
 def _chart(found: Census, rng: np.random.Generator) -> list[int]:

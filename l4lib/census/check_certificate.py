@@ -1,4 +1,4 @@
-"""Check a certificate of all critical lines of a quartic: ``python -m l4lib.census.check_certificate FILE...``.
+"""Check a certificate of all critical lines of a quartic: ``python check_certificate.py FILE...``.
 
 To be trusted are this file and python-flint, whose balls contain the exact results; nothing of l4lib is imported.
 """

@@ -265,6 +265,7 @@ class Census:
         Examples
         --------
         >>> import numpy as np
+        >>> from l4lib.census import census
         >>> census(np.eye(3), rng=np.random.default_rng(0)).is_benign()
         True
         """
@@ -284,6 +285,7 @@ class Census:
         Examples
         --------
         >>> import numpy as np
+        >>> from l4lib.census import census
         >>> table = census(np.eye(2), rng=np.random.default_rng(0)).to_frame()
         >>> table[["alpha", "index"]].round(3).values.tolist()
         [[1.0, 0.0], [1.0, 0.0], [0.5, 1.0], [0.5, 1.0]]

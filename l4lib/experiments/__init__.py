@@ -5,9 +5,10 @@ An interrupted run loses nothing that was finished, and starting it again repeat
 """
 
 from l4lib.experiments.catalogue import EXPERIMENTS
-from l4lib.experiments.record import Record, read_record, write_record
+from l4lib.experiments.record import Record, read_benchmark, read_record, write_record
 from l4lib.experiments.runner import run
 from l4lib.experiments.spec import Cell, Experiment, generator
+from l4lib.experiments.statistics import Transition, fit_transition, wilson
 from l4lib.experiments.store import Store
 
 __all__ = [
@@ -16,8 +17,12 @@ __all__ = [
     "Experiment",
     "Record",
     "Store",
+    "Transition",
+    "fit_transition",
     "generator",
+    "read_benchmark",
     "read_record",
     "run",
+    "wilson",
     "write_record",
 ]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from l4lib.experiments.catalogue import EXPERIMENTS
-from l4lib.experiments.record import write_record
+from l4lib.experiments.record import RESULTS, write_record
 from l4lib.experiments.runner import run
 from l4lib.experiments.spec import PROFILES
 from l4lib.experiments.store import Store
@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--profile", choices=PROFILES, default="quick")
         command.add_argument("--store", type=Path, default=Path("_build/experiments"), help="folder of finished cells")
         if name == "record":
-            command.add_argument("--folder", type=Path, default=Path("book/results"), help="where to write")
+            command.add_argument("--folder", type=Path, default=RESULTS, help="where to write")
             continue
         command.add_argument("--csv", type=Path, help="also write the rows to this file")
         if name == "run":

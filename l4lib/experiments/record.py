@@ -15,7 +15,11 @@ from l4lib.experiments.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Record", "read_record", "write_record"]
+__all__ = ["RESULTS", "Record", "read_benchmark", "read_record", "write_record"]
+
+RESULTS = Path(__file__).parent / "results"
+"""Where the recorded results are that come with the library."""
+BENCHMARKS = Path(__file__).parent / "benchmarks"
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,8 @@ def write_record(experiment: Experiment, *, profile: str, store: Store, folder: 
     return target / f"{experiment.id}.csv"
 
 
-def read_record(name: str, folder: str | os.PathLike[str] = "results") -> Record:
-    """Committed results by the experiment's id.
+def read_record(name: str, folder: str | os.PathLike[str] = RESULTS) -> Record:
+    """Recorded results by the experiment's id; without a folder those that come with the library.
 
     Raises
     ------
@@ -133,3 +137,24 @@ def read_record(name: str, folder: str | os.PathLike[str] = "results") -> Record
     if digest != provenance.get("sha256"):
         raise ValueError(f"{path}: expected the table with digest {provenance.get('sha256')}, got {digest}")
     return Record(table=pd.read_csv(path), provenance=provenance)
+
+
+def read_benchmark(name: str) -> dict[str, Any]:
+    """A record of measured speed that comes with the library, as ``benchmarks/NAME.py`` wrote it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none of that name; the message lists the names.
+
+    Examples
+    --------
+    >>> sorted(read_benchmark("convolution"))
+    ['gradient', 'large', 'machine', 'peers', 'versions']
+    """
+    path = BENCHMARKS / f"{name}.json"
+    if not path.exists():
+        names = ", ".join(sorted(file.stem for file in BENCHMARKS.glob("*.json")))
+        raise FileNotFoundError(f"name: expected a recorded benchmark ({names}), got {name!r}")
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record

@@ -115,15 +115,26 @@ def generator(*parts: object) -> np.random.Generator:
 
 @cache
 def _imports(path: Path) -> frozenset[str]:
-    """The names of l4lib modules (or of things in them) that a source file imports."""
+    """The l4lib modules that a source file imports; a name taken from a wing counts as the module that defines it."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "l4lib":
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            names.update(_defining(node.module, alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names if alias.name.split(".")[0] == "l4lib")
     return frozenset(names)
+
+
+@cache
+def _defining(module: str, name: str) -> str:
+    """The module that ``from module import name`` takes the name from, through the ``__init__`` of a wing."""
+    path = _source(module)
+    if path is None or path.name != "__init__.py":
+        return module
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and name in {alias.name for alias in node.names}:
+            return _defining(node.module, name)
+    return f"{module}.{name}"
 
 
 @cache
@@ -152,7 +163,7 @@ def _code(path: Path) -> str:
 def code_hash(module: str) -> str:
     """A hash of the code of a module and of every l4lib module it imports, directly or not, words left out.
 
-    Package ``__init__`` files only collect names and are left out.
+    The ``__init__`` of a wing only collects names: what counts is the module that a name comes from.
 
     Examples
     --------

@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from l4lib import Quartic, frames, phi_T, sphere
+from l4lib import Quartic, phi_T
 from l4lib.census import census
+from l4lib.data import frames
+from l4lib.quartic import sphere
 
 
 @pytest.mark.claim("power-map-monotone")

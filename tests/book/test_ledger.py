@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from ledger import LedgerError, read_ledger
+from ledger import LedgerError, ledger_files, read_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
-CLAIMS = read_ledger(ROOT / "book" / "claims.yml")
+CLAIMS = read_ledger(ROOT)
 
 
 def page_text(page):
@@ -36,7 +36,7 @@ def labels(text):
 def marked_tests():
     """Every test that carries a claim marker, with the ids it names, read from the source."""
     found = {}
-    for path in sorted((ROOT / "tests").glob("test_*.py")):
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if not isinstance(node, ast.FunctionDef):
                 continue
@@ -44,7 +44,7 @@ def marked_tests():
             for mark in node.decorator_list:
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.claim":
                     ids |= {ast.literal_eval(argument) for argument in mark.args}
-            found[f"tests/{path.name}::{node.name}"] = ids
+            found[f"{path.relative_to(ROOT).as_posix()}::{node.name}"] = ids
     return found
 
 
@@ -58,7 +58,7 @@ def pages():
 def book_pages():
     from execute_notebooks import notebooks_of_the_book
 
-    markdown = list((ROOT / "book").glob("*.md"))
+    markdown = list((ROOT / "book").rglob("*.md"))
     return [str(path.relative_to(ROOT).with_suffix("")) for path in [*notebooks_of_the_book(), *markdown]]
 
 
@@ -123,7 +123,7 @@ def test_claim_ids_in_docstrings_exist():
 
 
 GOOD = """
-- {id: a, title: t, statement: s, page: book/x, label: l, hypotheses: h, status: sampled,
+- {id: a, title: t, statement: s, label: l, hypotheses: h, status: sampled,
    computed: c, on: o, passes: p, cannot_show: n, function: null, tests: ['tests/test_a.py::test_b'],
    figure: null, seconds: null}
 """
@@ -135,14 +135,30 @@ GOOD = """
         (lambda t: t.replace("status: sampled", "status: true-ish"), "expected a status among"),
         (lambda t: t.replace("title: t, ", ""), "expected text in the field 'title', got None"),
         (lambda t: t.replace("title: t", "title: t, colour: red"), r"unknown fields \['colour'\]"),
+        (lambda t: t.replace("title: t", "title: t, page: book/y"), r"unknown fields \['page'\]"),
         (lambda t: t.replace("['tests/test_a.py::test_b']", "[]"), "needs at least one test"),
         (lambda t: t + t, "used twice"),
     ],
 )
 def test_a_bad_ledger_is_refused(tmp_path, change, message):
-    path = tmp_path / "claims.yml"
+    (tmp_path / "_toc.yml").write_text("root: book/part/x\n")
+    path = tmp_path / "book" / "part" / "x.claims.yml"
+    path.parent.mkdir(parents=True)
     path.write_text(GOOD)
-    assert read_ledger(path)["a"].on == "o"
+    assert read_ledger(tmp_path)["a"].page == "book/part/x"
     path.write_text(change(GOOD))
     with pytest.raises(LedgerError, match=message):
-        read_ledger(path)
+        read_ledger(tmp_path)
+
+
+def test_ledger_files_are_short_and_stand_beside_chapters():
+    for path in ledger_files(ROOT):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path.name
+        chapter = path.name.removesuffix(".claims.yml")
+        assert (path.parent / f"{chapter}.ipynb").exists() or (path.parent / f"{chapter}.md").exists(), path.name
+
+
+def test_the_ledger_follows_the_table_of_contents():
+    pages = list(dict.fromkeys(claim.page for claim in CLAIMS.values()))
+    contents = re.findall(r"file: (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    assert pages == [page for page in contents if page in pages]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = yaml.safe_load((ROOT / "book" / "notation.yml").read_text(encoding="utf-8"))
+ROWS = yaml.safe_load((ROOT / "book" / "reference" / "notation.yml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["code"] or row["symbol"])

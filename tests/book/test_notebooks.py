@@ -34,7 +34,7 @@ def pictures(cell):
 
 
 def test_every_notebook_of_the_folder_is_in_the_book():
-    assert {path.name for path in (ROOT / "book").glob("*.ipynb")} == {path.name for path in NOTEBOOKS}
+    assert {path.name for path in (ROOT / "book").rglob("*.ipynb")} == {path.name for path in NOTEBOOKS}
 
 
 def test_executed_in_order_without_errors_or_stderr(notebook):

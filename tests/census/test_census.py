@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l4lib import frames
 from l4lib.census import IncompleteCensusError, census, census_tensor, distinct, eigenvector_count, start_vectors, track
 from l4lib.census.homotopy import _jacobian, _pairs, _Pencil, _series
+from l4lib.data import frames
 from l4lib.quartic import phi_T
 
 
@@ -396,7 +396,7 @@ def test_jumped_and_lost_paths_are_followed_again(monkeypatch):
     A = frames.random_unit(4, 6, rng=np.random.default_rng(0))
     reference = census(A, rng=np.random.default_rng(1)).require_complete()
     assert reference.paths.retracked == 0
-    monkeypatch.setattr("l4lib.census.track", Saboteur(jumps=[5, 17], stops=[30], times=1))
+    monkeypatch.setattr("l4lib.census.enumeration.track", Saboteur(jumps=[5, 17], stops=[30], times=1))
     c = census(A, rng=np.random.default_rng(1)).require_complete()
     assert (c.paths.retracked, c.paths.attempts) == (5, 1)  # both parties of a collision, and the lost one
     assert signature(c) == signature(reference)
@@ -404,7 +404,7 @@ def test_jumped_and_lost_paths_are_followed_again(monkeypatch):
 
 def test_a_second_homotopy_makes_up_for_a_first_that_cannot_be_repaired(monkeypatch):
     A = frames.random_unit(4, 6, rng=np.random.default_rng(0))
-    monkeypatch.setattr("l4lib.census.track", Saboteur(jumps=[5], stops=[30], times=3))
+    monkeypatch.setattr("l4lib.census.enumeration.track", Saboteur(jumps=[5], stops=[30], times=3))
     c = census(A, rng=np.random.default_rng(1)).require_complete()
     assert c.paths.attempts == 2
 
@@ -412,7 +412,7 @@ def test_a_second_homotopy_makes_up_for_a_first_that_cannot_be_repaired(monkeypa
 def test_what_cannot_be_repaired_is_said(monkeypatch):
     """Eleven paths are lost each time and one jumps: three homotopies find at most three solutions."""
     A = frames.random_unit(3, 5, rng=np.random.default_rng(0))
-    monkeypatch.setattr("l4lib.census.track", Saboteur(jumps=[0], stops=list(range(2, 13)), times=10**9))
+    monkeypatch.setattr("l4lib.census.enumeration.track", Saboteur(jumps=[0], stops=list(range(2, 13)), times=10**9))
     c = census(A, rng=np.random.default_rng(1))
     p = c.paths
     assert (p.attempts, p.regular, p.repeated, p.failed, p.total) == (3, 1, 1, 11, 13)

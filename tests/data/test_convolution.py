@@ -5,8 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from l4lib import models
-from l4lib.data import circular_whitening, data_constant, phi_CDL
+from l4lib.data import circular_whitening, data_constant, models, phi_CDL
 from l4lib.quartic import CirculantMap, Quartic, random_points
 
 SMALL = [(3, 2, 0.3), (4, 2, 0.15), (5, 1, 0.5)]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l4lib import frames
+from l4lib.data import frames
 
 
 @settings(max_examples=25, deadline=None)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from l4lib import models
+from l4lib.data import models
 
 
 def test_bernoulli_gaussian_moments():

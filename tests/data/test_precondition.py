@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import l4lib
-from l4lib import models
-from l4lib.data import circular_whitening, whiten, whitening
+from l4lib.data import circular_whitening, models, whiten, whitening
 from l4lib.quartic import CirculantMap
 
 

@@ -146,12 +146,12 @@ def test_code_hash_follows_imports(tmp_path, monkeypatch):
         (copy / name).write_text(text.replace(old, new))
 
     first = digest()
-    edit("sphere.py", "return V - Q * inner(Q, V)", "return V - 1.0 * Q * inner(Q, V)")
+    edit("quartic/sphere.py", "return V - Q * inner(Q, V)", "return V - 1.0 * Q * inner(Q, V)")
     second = digest()
     assert first != second
-    edit("kernels.py", "tol=0.02", "tol=0.03")  # odl does not use kernels
-    edit("sphere.py", "The nearest points of the sphere", "The closest points of the sphere")  # words
-    edit("sphere.py", "# np.sinc(x) is", "# np.sinc(x) equals")
+    edit("recovery/kernels.py", "tol=0.02", "tol=0.03")  # odl does not use kernels
+    edit("quartic/sphere.py", "The nearest points of the sphere", "The closest points of the sphere")  # words
+    edit("quartic/sphere.py", "# np.sinc(x) is", "# np.sinc(x) equals")
     assert digest() == second
 
 
@@ -233,7 +233,7 @@ def test_records_say_where_they_come_from_and_refuse_what_is_not_theirs(tmp_path
 @pytest.mark.parametrize("name", ["E1", "E2", "E3", "E4", "E5", "E6", "E7"])
 def test_committed_records_are_recomputed_in_part(name):
     """The first trial of the first and the last but cheap cells, run now, gives the committed row."""
-    record = read_record(name, ROOT / "book" / "results")
+    record = read_record(name)
     experiment = EXPERIMENTS[name]
     assert record.provenance["profile"] == "full"
     assert record.provenance["failed"] <= 0.001 * record.provenance["trials"]

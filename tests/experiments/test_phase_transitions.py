@@ -1,14 +1,11 @@
 """Chapters *Phase transitions* and *Convolutional experiments*: what the committed records say."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from l4lib.experiments import fit_transition, read_record, wilson
-
-RESULTS = Path(__file__).resolve().parents[2] / "book" / "results"
 
 
 def counts(table, by, column="success"):
@@ -17,7 +14,7 @@ def counts(table, by, column="success"):
 
 @pytest.mark.claim("overcompleteness-exponent")
 def test_midpoints_grow_faster_than_the_square_of_the_dimension():
-    cells = counts(read_record("E2", RESULTS).table, ["n", "m"])
+    cells = counts(read_record("E2").table, ["n", "m"])
     fits = {}
     for n, part in cells[cells["n"] >= 16].groupby("n"):
         if part["sum"].iloc[0] > 0.5 * part["count"].iloc[0]:
@@ -34,7 +31,7 @@ def test_midpoints_grow_faster_than_the_square_of_the_dimension():
 
 @pytest.mark.claim("samples-transition")
 def test_the_need_for_samples_grows_with_theta():
-    table = read_record("E3", RESULTS).table
+    table = read_record("E3").table
     table = table[(table["n"] == 16) & (table["theta"] != 0.1)]
     needed = []
     for _, rows in table.groupby("theta"):
@@ -52,7 +49,7 @@ def test_the_need_for_samples_grows_with_theta():
 
 @pytest.mark.claim("coupon-collector")
 def test_starts_against_the_coupon_collector():
-    table = read_record("E4", RESULTS).table
+    table = read_record("E4").table
     table = table.assign(K=table["m"] / table["n"], ratio=table["starts"] / table["coupon"])
     assert table[table["K"] <= 1.5]["success"].all()
     for _, part in table.groupby(["K", "n"]):
@@ -62,7 +59,7 @@ def test_starts_against_the_coupon_collector():
 
 @pytest.mark.claim("one-kernel-starts")
 def test_a_better_start_but_no_more_success():
-    table = read_record("E5", RESULTS).table
+    table = read_record("E5").table
     sparse = table[(table["theta"] <= 0.1) & (table["p"] == table["p"].max())]
     assert (sparse["start_correlation_data"] > sparse["start_correlation_random"]).mean() > 0.9
     agree = (table["success_data"] == table["success_random"]).mean()
@@ -72,7 +69,7 @@ def test_a_better_start_but_no_more_success():
 
 @pytest.mark.claim("all-kernels-sweep")
 def test_the_subspace_finds_what_restarts_lose():
-    table = read_record("E6", RESULTS).table
+    table = read_record("E6").table
     means = table.groupby(["n", "theta", "K"])[["success_subspace", "success_restarts"]].mean()
     assert (means["success_subspace"] >= means["success_restarts"]).all()
     assert (means["success_subspace"][means.index.get_level_values("K") <= 3] == 1).all()

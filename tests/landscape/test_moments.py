@@ -8,8 +8,7 @@ import pytest
 import sympy
 from scipy.linalg import hadamard
 
-from l4lib import frames
-from l4lib.data import bernoulli_gaussian, data_constant, phi_DL, whitening
+from l4lib.data import bernoulli_gaussian, data_constant, frames, phi_DL, whitening
 from l4lib.landscape import expected_phi_DL, standard_error, support_moments
 from l4lib.quartic import inner, phi_T, random_points, tangent
 

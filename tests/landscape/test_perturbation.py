@@ -6,9 +6,8 @@ from math import ceil, exp, log, sin, sqrt
 import numpy as np
 import pytest
 
-from l4lib import frames
 from l4lib.census import census_tensor
-from l4lib.data import bernoulli_gaussian, data_constant, make_odl, phi_DL
+from l4lib.data import bernoulli_gaussian, data_constant, frames, make_odl, phi_DL
 from l4lib.landscape import (
     expected_phi_DL,
     injective_norm,

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from l4lib import frames
-from l4lib.data import bernoulli_gaussian, circular_whitening, coherence, make_cdl, nearest_atom
+from l4lib.data import bernoulli_gaussian, circular_whitening, coherence, frames, make_cdl, nearest_atom
 from l4lib.experiments import wilson
 from l4lib.landscape import (
     data_starts,

@@ -6,7 +6,6 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,10 +15,22 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def tracked():
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
-    if listed.returncode:
-        pytest.skip("not a git checkout")
-    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).exists()]
+    """The files of the project: what git tracks; without git or a checkout, all that is not made by make or a tool."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        made = {".venv", "_build", "build", "dist", "__pycache__", ".git"}
+        inside = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+        kept = [
+            path
+            for path in inside
+            if not made & set(path.parts)
+            and not any(
+                part.endswith((".egg-info", "_cache", ".hypothesis", ".ipynb_checkpoints")) for part in path.parts
+            )
+        ]
+        return [ROOT / path for path in kept]
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).exists()]
 
 
 def pinned():

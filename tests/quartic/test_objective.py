@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 import l4lib
-from l4lib import sphere
 from l4lib.data import phi_CDL
-from l4lib.quartic import LinearMap
+from l4lib.quartic import LinearMap, sphere
 
 RNG = np.random.default_rng(5)
 A = l4lib.random_untf(6, 9, rng=RNG)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import l4lib
-from l4lib import GradientDescent, PowerMap, Status, TrustRegion, frames, sphere
-from l4lib.quartic import ConvergenceError
+from l4lib import GradientDescent, PowerMap, Status, TrustRegion
+from l4lib.data import frames
+from l4lib.quartic import ConvergenceError, sphere
 
 METHODS = {
     "power map": PowerMap(),

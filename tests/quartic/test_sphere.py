@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l4lib import sphere
+from l4lib.quartic import sphere
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.tuples(st.integers(2, 12), st.integers(1, 5))

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from l4lib import kernels, models, sphere
-from l4lib.data import circular_whitening, match_kernels
-from l4lib.quartic import CirculantMap
-from l4lib.recovery import ShiftSubspace, recover_kernels
+from l4lib.data import circular_whitening, match_kernels, models
+from l4lib.quartic import CirculantMap, sphere
+from l4lib.recovery import ShiftSubspace, kernels, recover_kernels
 
 SHAPES = [(8,), (9,), (3, 4), (4, 4), (3, 5)]
 

@@ -1,21 +1,17 @@
 """Chapter *All kernels, and real recordings*."""
 
-import json
 import warnings
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.signal import decimate
 from scipy.signal.windows import tukey
 
-from l4lib import models
-from l4lib.data import match_kernels
+from l4lib.data import match_kernels, models
+from l4lib.experiments import read_benchmark
 from l4lib.quartic import CirculantMap, project, random_points
 from l4lib.recovery import recover_kernels
-
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "convolution.json"
 
 
 def tight_frame(n, K, seed):
@@ -104,7 +100,7 @@ def test_learned_kernels_code_the_recording_with_fewer_atoms():
 
 
 def test_the_benchmark_is_committed_with_its_provenance():
-    record = json.loads(BENCHMARK.read_text(encoding="utf-8"))
+    record = read_benchmark("convolution")
     assert {"machine", "versions", "gradient", "large", "peers"} <= set(record)
     assert {row["method"] for row in record["peers"]} >= {"l4lib"}
     assert all("error" in row or row["seconds"] > 0 for row in record["peers"])

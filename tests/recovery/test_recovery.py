@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import l4lib
-from l4lib import frames
+from l4lib.data import frames
 
 
 def test_the_promised_size_is_recovered_in_one_call():

@@ -1,17 +1,13 @@
 """Refinement by sparse coding and least squares, and the record of the benchmark."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from l4lib import make_odl, match_atoms, recover_dictionary
+from l4lib.experiments import read_benchmark
 from l4lib.quartic import project, random_points
 from l4lib.recovery import refine_dictionary, sparse_codes
 from l4lib.recovery.dictionary import _coarse_ends, _coarse_size
-
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "recovery.json"
 
 
 def test_sparse_codes_find_supports_and_report_residuals():
@@ -109,7 +105,7 @@ def test_bad_input(call, message):
 
 @pytest.mark.claim("reference-speed")
 def test_what_the_recorded_benchmark_says():
-    record = json.loads(BENCHMARK.read_text(encoding="utf-8"))
+    record = read_benchmark("recovery")
     parts = {
         "machine",
         "versions",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 
-from l4lib import Quartic, frames, make_odl, match_atoms, random_points, random_untf, recover_dictionary, unique_lines
-from l4lib.data import directions, whitening
+from l4lib import Quartic, make_odl, match_atoms, random_points, random_untf, recover_dictionary, unique_lines
+from l4lib.data import directions, frames, whitening
 from l4lib.landscape import support_moments
 from l4lib.quartic import SymmetricQuartic, inner, pairs, project, rank_one_sum, svec
 from l4lib.recovery import AtomSubspace, explain_covariance, separate
