@@ -71,6 +71,7 @@ class FourthMoment:
     Examples
     --------
     >>> import numpy as np
+    >>> from l4lib.data import whitening
     >>> Y = np.random.default_rng(0).standard_normal((4, 3000))
     >>> left, right = FourthMoment(whitening(Y[:, :500])), FourthMoment(whitening(Y[:, :500]))
     >>> both = left.update(Y[:, :1000]).merge(right.update(Y[:, 1000:]))

@@ -285,7 +285,8 @@ def _skew(rows: np.ndarray, norms: np.ndarray) -> tuple[float, float]:
 def _moments(data: Array, center: bool, name: str) -> tuple[Array, Array]:
     """Mean and second moment about it: one pass for each, unless an offset would swallow the digits."""
     n, p = data.shape
-    second = data @ data.T / p
+    with np.errstate(over="ignore", invalid="ignore"):
+        second = data @ data.T / p
     if not np.isfinite(second).all():
         as_array(data, name, ndim=2, shape="(n, p)")
         raise ValueError(

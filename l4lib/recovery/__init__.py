@@ -5,9 +5,11 @@ from l4lib.recovery.dictionary import ROUTES, recover_dictionary, recover_from_m
 from l4lib.recovery.kernels import KernelRecovery, ShiftSubspace, recover_kernels
 from l4lib.recovery.refine import Refinement, refine_dictionary, sparse_codes
 from l4lib.recovery.search import Recovery, Test
+from l4lib.recovery.subspace import AtomSubspace
 
 __all__ = [
     "ROUTES",
+    "AtomSubspace",
     "CovarianceFit",
     "KernelRecovery",
     "Recovery",

@@ -23,6 +23,8 @@ from l4lib.validate import Array, as_array, as_count, as_dictionary, as_toleranc
 
 __all__ = ["CovarianceFit", "FourthPowers", "Separation", "cumulant_map", "explain_covariance", "separate", "separated"]
 
+_HUGE = 1e6
+"""Weights of a covariance fit that say that the equations are singular."""
 _INNER, _FAR, _INNER_TOL = 6, 0.5, 0.03
 """The equations are solved at most so often without new data, once only if an atom turns by more than the second, and
 until the last step is less than the third of the whole turn."""
@@ -44,9 +46,9 @@ class FourthPowers(Protocol):
 
 def _solve(M: Array, b: Array) -> Array:
     try:
-        return np.linalg.solve(M, b)
+        return np.asarray(np.linalg.solve(M, b), dtype=np.float64)
     except np.linalg.LinAlgError:
-        return np.asarray(np.linalg.lstsq(M, b, rcond=None)[0])
+        return np.asarray(np.linalg.lstsq(M, b, rcond=None)[0], dtype=np.float64)
 
 
 def fit_cumulants(C: Array, fourth: Array, n: int) -> tuple[Array, float]:
@@ -54,9 +56,9 @@ def fit_cumulants(C: Array, fourth: Array, n: int) -> tuple[Array, float]:
 
     Examples
     --------
-    >>> kappa, c = fit_cumulants(np.eye(2), np.array([0.4, 0.3]), 2)
+    >>> kappa, c = fit_cumulants(np.eye(2), np.array([0.475, 0.375]), 2)
     >>> kappa.round(9), round(c, 9)
-    (array([0.25, 0.15]), 0.05)
+    (array([0.25, 0.15]), 0.075)
     """
     squares = C * C
     x = _solve((squares * squares).T, np.column_stack([fourth, np.ones(fourth.size)]))
@@ -69,7 +71,7 @@ def cumulant_map(inverse: Array, n: int) -> Array:
 
     Examples
     --------
-    >>> (cumulant_map(np.eye(2), 2) @ [0.4, 0.3, 1.0]).round(9)
+    >>> (cumulant_map(np.eye(2), 2) @ [0.475, 0.375, 1.0]).round(9)
     array([0.25, 0.15])
     """
     sums = inverse.sum(axis=1)
@@ -293,13 +295,10 @@ def explain_covariance(A: ArrayLike) -> CovarianceFit:
 def covariance_fit(A: Array) -> CovarianceFit:
     """:func:`explain_covariance` of unit columns that were checked before."""
     gram = A.T @ A
-    try:
-        weights = np.linalg.solve(gram * gram, np.ones(A.shape[1]))
-        sound = bool(np.isfinite(weights).all() and np.max(np.abs(weights)) < 1e6)
-    except np.linalg.LinAlgError:
-        sound = False
-    if not sound:
-        weights = np.asarray(np.linalg.lstsq(gram * gram, np.ones(A.shape[1]), rcond=None)[0])
+    ones = np.ones(A.shape[1])
+    weights = _solve(gram * gram, ones)
+    if not np.max(np.abs(weights)) < _HUGE:  # dependent or equal atoms
+        weights = np.asarray(np.linalg.lstsq(gram * gram, ones, rcond=None)[0], dtype=np.float64)
     residual = np.eye(A.shape[0]) - (A * weights) @ A.T
     values, vectors = np.linalg.eigh(residual)
     return CovarianceFit(weights, residual, values, vectors)

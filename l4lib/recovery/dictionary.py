@@ -1,8 +1,10 @@
 r"""From data to a whole dictionary: check and whiten once, search one half, finish on both, and test what was found.
 
-Two routes lead to the atoms:
+Three routes lead to the atoms:
 
 * ``"pool"``: samples as starts, cumulant steps on the deflated quartic, separation (:mod:`l4lib.recovery.pool`).
+* ``"subspace"``: the span of the a_i a_iᵀ in the fourth moment (:mod:`l4lib.recovery.subspace`); asked where the pool
+  found no complete answer, in few dimensions.
 * ``"restarts"``: random starts on the quartic objective of the white data, the route of the theory, which returns the
   minimisers of that objective (:mod:`l4lib.recovery.restarts`).
 
@@ -20,15 +22,16 @@ from l4lib.data import FourthMoment, Samples
 from l4lib.quartic import Method, project
 from l4lib.recovery.cumulants import fit_cumulants
 from l4lib.recovery.evidence import Examination, examine, examine_moment
-from l4lib.recovery.pool import FormMoment, by_moment, by_pool
+from l4lib.recovery.pool import FormMoment, by_moment, by_pool, settle
 from l4lib.recovery.refine import refine_dictionary
 from l4lib.recovery.restarts import Restarts
 from l4lib.recovery.search import Found, Recovery, Route
+from l4lib.recovery.subspace import by_subspace, subspace_applies, subspace_atoms
 from l4lib.validate import as_count, as_rng, as_tolerance
 
 __all__ = ["ROUTES", "recover_dictionary", "recover_from_moment"]
 
-ROUTES = ("pool", "restarts")
+ROUTES = ("auto", "pool", "subspace", "restarts")
 _FURTHER = 8
 """Atoms that may be added, one by one, to a number that the covariance told."""
 
@@ -38,7 +41,7 @@ def recover_dictionary(
     n_atoms: int | None = None,
     *,
     rng: np.random.Generator,
-    route: str = "pool",
+    route: str = "auto",
     center: bool = True,
     pairs: bool | None = None,
     refine: bool = False,
@@ -59,12 +62,13 @@ def recover_dictionary(
         Data of full rank, one sample a column, p >= n; rows may be in different units.
     n_atoms : int, optional
         How many atoms there are.
-        Without it the route ``"pool"`` asks for too many, and the covariance tells how many there are; the route
-        ``"restarts"`` returns every distinct minimiser it finds.
+        Without it the pool asks for too many, and the covariance tells how many there are; the route ``"restarts"``
+        returns every distinct minimiser it finds.
     rng : numpy.random.Generator
         The source of randomness.
     route : str
-        ``"pool"`` or ``"restarts"``.
+        ``"pool"``, ``"subspace"`` (needs n_atoms), ``"restarts"``, or ``"auto"``: the pool, and if its answer is not
+        complete and n is at most 40, the subspace.
     center : bool
         Subtract the mean sample.
     pairs : bool, optional
@@ -103,21 +107,32 @@ def recover_dictionary(
         raise ValueError(f"route: expected one of {', '.join(ROUTES)}, got {route!r}")
     start = time.perf_counter()
     samples = Samples.of(Y, rng=rng, center=center, pairs=pairs)
-    way: Route = by_pool if route == "pool" else Restarts(method, tol, same, budget, bool(progress))
+    if route == "subspace" and not subspace_applies(samples.n, wanted):
+        raise ValueError(
+            f"route: 'subspace' needs n_atoms <= max(2n - 2, n(n - 1)/2) and 2 <= n <= 40, got n_atoms = {wanted} and "
+            f"n = {samples.n}"
+        )
+    restarts = Restarts(method, tol, same, budget, bool(progress))
+    ways: dict[str, Route] = {"pool": by_pool, "subspace": by_subspace, "restarts": restarts}
 
-    def answer(wanted: int | None) -> tuple[Found, Examination]:
+    def answer(way: Route, wanted: int | None) -> tuple[Found, Examination]:
         found = way(samples, wanted, rng=rng)
         return found, examine(samples, found, wanted, lambda other: way(other, wanted, rng=rng), rng=rng)
 
-    found, seen = answer(wanted)
-    if wanted is None and route == "pool":  # a further direction with an excess of its own is a further atom
+    taken = "pool" if route == "auto" else route
+    found, seen = answer(ways[taken], wanted)
+    if wanted is None and taken == "pool":  # a further direction with an excess of its own is a further atom
         for _ in range(_FURTHER):
             if not seen.failed("residual"):
                 break
-            more, judged = answer(found.A.shape[1] + 1)
+            more, judged = answer(by_pool, found.A.shape[1] + 1)
             if judged.failed("found"):
                 break
             found, seen = more, judged
+    if route == "auto" and subspace_applies(samples.n, wanted) and not seen.complete:
+        second, judged = answer(by_subspace, wanted)
+        if judged.complete:
+            found, seen, taken = second, judged, "subspace"
     order = np.argsort(-seen.value, kind="stable")
     atoms = project(samples.whitening.inverse @ found.A[:, order])
     refinement = None
@@ -130,7 +145,7 @@ def recover_dictionary(
         error=seen.error[order],
         visible=seen.visible,
         covariance=seen.covariance,
-        route=route,
+        route=taken,
         starts=found.starts,
         hits=None if found.hits is None else found.hits[order],
         unseen=found.unseen,
@@ -142,7 +157,7 @@ def recover_dictionary(
 
 
 def recover_from_moment(moment: FourthMoment, n_atoms: int | None = None, *, rng: np.random.Generator) -> Recovery:
-    """Find the atoms by the route ``"pool"`` from moments alone, without the samples.
+    """Find the atoms from moments alone, without the samples.
 
     The evidence is weaker than that of :func:`recover_dictionary`: nothing is held out.
 
@@ -179,8 +194,17 @@ def recover_from_moment(moment: FourthMoment, n_atoms: int | None = None, *, rng
     rng = as_rng(rng)
     start = time.perf_counter()
     form, whitening = moment.form(), moment.whitening()
-    atoms, starts, settled = by_moment(FormMoment(form), wanted, rng=rng)
-    n, m = atoms.shape
+    n = form.n
+    pool = FormMoment(form)
+    atoms, starts, settled = by_moment(pool, wanted, rng=rng)
+    taken = "pool"
+    if wanted is not None and not settled and subspace_applies(n, wanted):
+        second, more = subspace_atoms(form, wanted, rng=rng)
+        sharp, done = settle(pool, second)
+        if done and sharp.shape[1] == wanted:
+            atoms, settled, taken = sharp, True, "subspace"
+        starts += more
+    m = atoms.shape[1]
     fourth = form.value(atoms) if m else np.empty(0)
     kappa, c = fit_cumulants(atoms.T @ atoms, fourth, n) if m else (np.empty(0), 0.0)
     tests, fit = examine_moment(atoms, kappa, fourth - 3.0 * c, wanted, moment.loud, settled)
@@ -192,7 +216,7 @@ def recover_from_moment(moment: FourthMoment, n_atoms: int | None = None, *, rng
         error=np.full(m, np.nan),
         visible=float("nan"),
         covariance=fit,
-        route="pool",
+        route=taken,
         starts=starts,
         hits=None,
         unseen=None,

@@ -28,10 +28,10 @@ _PART = 4096
 """Samples from which standard errors are taken."""
 _CALIBRATED_FROM = 8
 """Dimension below which a second search is compared."""
-EXCESS, OWN, HALVES, COVARIANCE, SECOND = 2.0, 0.4, 0.08, 0.35, 0.05
+EXCESS, OWN, HALVES, SETTLED, COVARIANCE, SECOND = 2.0, 0.4, 0.08, 0.1, 0.35, 0.05
 """Limits of the tests of these names."""
-NOISE = 4.0
-"""Largest cumulant of a direction found in Gaussian noise, in standard errors over √n (measured)."""
+NOISE = 2.0
+"""Limit of a cumulant in Gaussian standard errors over √n; searches in noise found at most 0.9 (measured)."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Examination:
     visible: float
     covariance: CovarianceFit | None
     value: Array
+
+    @property
+    def complete(self) -> bool:
+        """Whether all tests passed."""
+        return all(test.passed for test in self.tests)
 
     def failed(self, name: str) -> bool:
         """Whether the test of this name is there and failed."""
@@ -219,6 +224,17 @@ def examine(
             worst < HALVES,
             f"atom {int(np.argmax(error))} differs by {worst:.3f} (1 − |correlation|) between the halves",
             "pass more samples",
+        )
+    )
+
+    tests.append(
+        Test(
+            "settled",
+            found.ahead,
+            SETTLED,
+            found.ahead < SETTLED,
+            f"further passes over the samples are forecast to turn an atom by the sine {found.ahead:.2g}",
+            "the atoms are too coherent for the separation to converge: pass fewer, or more samples",
         )
     )
 

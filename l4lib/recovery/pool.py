@@ -23,7 +23,7 @@ from l4lib.recovery.cumulants import FourthPowers, _unit, covariance_fit, fit_cu
 from l4lib.recovery.search import Found, finish, nothing
 from l4lib.validate import Array
 
-__all__ = ["FormMoment", "SampleMoment", "by_moment", "by_pool"]
+__all__ = ["FormMoment", "SampleMoment", "by_moment", "by_pool", "climb", "distinct", "settle"]
 
 _FIRST, _GROWTH = 40, 4
 """Samples of the first level for each dimension (and a quarter as many for each atom), and from level to level."""
@@ -35,6 +35,8 @@ _STEPS, _ROUNDS, _IDLE, _REPAIRS = 10, 8, 2, 3
 """Steps of a round, rounds of a level, rounds without an atom after which it ends, and repairs of its list."""
 _ENOUGH = 0.4
 """Turn (sine of the angle) of a pass after which a level is done, if the next is forecast to turn by a tenth of it."""
+_FINE = 0.02
+"""The same, where there is one moment and no pass over all samples after it."""
 _GUESS, _GUESSES = 1.5, 6
 """An unknown number of atoms is first taken for this multiple of n, and revised at most so often."""
 
@@ -340,4 +342,13 @@ def by_moment(moment: FourthPowers, wanted: int | None, *, rng: np.random.Genera
         done = _level(moment, state, target, True, rng)
         if done:
             break
+    if done:
+        state.A, done = settle(moment, state.A)
     return state.A, state.starts, done
+
+
+def settle(moment: FourthPowers, A: Array) -> tuple[Array, bool]:
+    """Atoms after some separations on one moment, and whether they settled, none was lost and all is explained."""
+    state = _State(A, np.ones(A.shape[1]))
+    settled = bool(A.shape[1]) and _polish(moment, state, 6, _FINE)
+    return state.A, settled and state.m == A.shape[1] and covariance_fit(state.A).complete

@@ -14,8 +14,8 @@ from l4lib.validate import Array
 
 __all__ = ["Found", "Halves", "Recovery", "Route", "Test", "finish", "nothing"]
 
-_PASSES, _LEFT = 3, 0.02
-"""Passes over all samples at most, and the turn of a further one that is worth it (sine of the angle)."""
+_PASSES, _LEFT = 12, 0.02
+"""Passes over all samples at most, and the forecast turn of further ones that is not worth them (sine of the angle)."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Found:
         The last pass.
     starts : int
         Starts made.
+    ahead : float
+        By what sine further passes are forecast to turn an atom.
     hits : ndarray of int, shape (m,), or None
         How many starts ended at each atom, if the route counts them.
     unseen : float or None
@@ -69,6 +71,7 @@ class Found:
     blind: Separation
     last: Halves
     starts: int
+    ahead: float
     hits: np.ndarray | None = None
     unseen: float | None = None
 
@@ -83,22 +86,29 @@ class Route(Protocol):
 def nothing(samples: Samples, starts: int = 0) -> Found:
     """No atoms."""
     none, empty = np.empty((samples.n, 0)), np.empty(0)
-    return Found(none, Separation(none, empty, empty, empty), Halves(none, none, none), starts)
+    return Found(none, Separation(none, empty, empty, empty), Halves(none, none, none), starts, float("inf"))
 
 
 def finish(samples: Samples, first: Array, rate: float | None, *, starts: int) -> Found:
-    """Separate on all samples what was found on the first half, until a further pass is forecast to change little."""
+    """Separate on all samples what was found on the first half, until further passes are forecast to change little.
+
+    If each pass turns the atoms by the share ``rate`` of the one before, the passes to come turn them by at most the
+    last turn times rate/(1 − rate).
+    """
     last = Halves.at(samples, first)
-    A, blind = first, separated(last.first, first)
+    A, blind, before = first, separated(last.first, first), np.inf
     for k in range(_PASSES):
         if k:
             last = Halves.at(samples, A)
         found = separated(last.together(samples), A)
-        A = found.A
-        turn = float(found.turn.max())
-        if not np.isfinite(turn) or turn * (1.0 if rate is None else rate) <= _LEFT:
+        A, turn = found.A, float(found.turn.max())
+        if k:
+            rate = turn / max(before, 1e-12)
+        rate, before = min(0.5 if rate is None else rate, 0.9), turn
+        ahead = turn * rate / (1.0 - rate)
+        if not np.isfinite(ahead) or ahead <= _LEFT:
             break
-    return Found(A, blind, last, starts)
+    return Found(A, blind, last, starts, ahead)
 
 
 @dataclass(frozen=True)
