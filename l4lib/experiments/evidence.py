@@ -98,6 +98,6 @@ def _grid(trials: int, sizes: tuple[int, ...]) -> tuple[Cell, ...]:
 E9 = Experiment(
     id="E9",
     question="How often does a recovered dictionary say that it is complete when it is wrong, or not when it is right?",
-    cells={"quick": _grid(1, (8, 16)), "full": _grid(3, (8, 12, 16, 24, 32))},
+    cells={"quick": _grid(1, (8, 16)), "full": _grid(3, (8, 12, 16, 24))},
     trial=_examined,
 )

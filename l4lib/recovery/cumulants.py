@@ -62,7 +62,8 @@ def fit_cumulants(C: Array, fourth: Array, n: int) -> tuple[Array, float]:
     """
     squares = C * C
     x = _solve((squares * squares).T, np.column_stack([fourth, np.ones(fourth.size)]))
-    c = float((1.0 - x[:, 0].sum()) / (n * (n + 2.0) - 3.0 * x[:, 1].sum()))
+    rest = n * (n + 2.0) - 3.0 * float(x[:, 1].sum())
+    c = float(1.0 - x[:, 0].sum()) / rest if rest else 0.0  # in one dimension κ and c cannot be told apart
     return x[:, 0] - 3.0 * c * x[:, 1], c
 
 
@@ -75,7 +76,7 @@ def cumulant_map(inverse: Array, n: int) -> Array:
     array([0.25, 0.15])
     """
     sums = inverse.sum(axis=1)
-    rest = n * (n + 2.0) - 3.0 * sums.sum()
+    rest = n * (n + 2.0) - 3.0 * float(sums.sum()) or np.inf
     return np.column_stack([inverse + np.outer(sums, 3.0 / rest * sums), -3.0 / rest * sums])
 
 
