@@ -5,7 +5,7 @@ tuning ours or theirs).  The options of a peer are chosen by one rule on separat
 settings listed, the one with the least time for a success, time of failures included; a setting that never succeeds is
 not chosen.  A method that needs more than its limit on the first data set is not run on the others.
 Finished parts are kept in the result file, so that an interrupted run goes on; ``--quick`` runs fewer data sets and
-leaves the two largest sizes out (about ten minutes); ``--fresh`` forgets what is there.
+settings, and leaves the largest size and the slowest peers out (about five minutes); ``--fresh`` forgets what is there.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ TUNING, TEST = 6000, 7000
 SIZES = (
     # n, m, theta, p, data sets, of the quick profile
     (32, 48, 0.1, 50_000, 60, 20),
-    (64, 64, 0.1, 50_000, 20, 8),
-    (64, 96, 0.1, 50_000, 20, 8),
-    (128, 192, 0.05, 100_000, 20, 3),
-    (128, 192, 0.1, 100_000, 20, 3),
+    (64, 64, 0.1, 50_000, 20, 5),
+    (64, 96, 0.1, 50_000, 20, 5),
+    (128, 192, 0.05, 100_000, 20, 2),
+    (128, 192, 0.1, 100_000, 20, 2),
     (128, 256, 0.1, 100_000, 20, 2),
-    (256, 384, 0.05, 200_000, 5, 0),
+    (256, 384, 0.05, 200_000, 5, 1),
     (512, 768, 0.03, 200_000, 1, 0),
 )
 
@@ -180,11 +180,13 @@ def msp(Y, m, seed):
     return project(W.undo(new.T)), None
 
 
-def settings(name, n):
+def settings(name, n, quick):
     """What the tuning rule chooses from."""
     if name == "spams":
-        samples = (10_000, 20_000, 40_000) if n <= 64 else (40_000, 120_000)
+        samples = (10_000, 20_000, 40_000, 80_000) if n <= 64 else (40_000, 120_000, 360_000)
         pairs = ((0.15, 200), (0.4, 100), (0.4, 200), (0.7, 200)) if n <= 64 else ((0.4, 200), (0.7, 400))
+        if quick:
+            samples, pairs = (samples[1:3], pairs[2:]) if n <= 64 else (samples[1:2], pairs[:1])
         return {f"penalty {a}, batch {b}, {s} samples": spams(a, b, s) for a, b in pairs for s in samples}
     if name == "scikit-learn MiniBatch":
         return {f"alpha {a}, {r} rounds": sklearn_minibatch(a, r) for a in (0.15, 0.4) for r in (4, 16)}
@@ -195,12 +197,12 @@ def settings(name, n):
     return {"as is": {"FastICA": fastica, "Picard": picard_ica, "MSP (own)": msp}[name]}
 
 
-def peers(n, m):
+def peers(n, m, quick):
     """Which peers run on a size; the slow ones on the smallest only, specialists where m = n."""
     names = ["spams"] if n <= 128 else []
     if m == n:
         names += ["FastICA", "Picard", "MSP (own)"]
-    if n == 32:
+    if n == 32 and not quick:
         names += ["scikit-learn MiniBatch", "dictlearn", "pymanopt"]
     return names
 
@@ -224,10 +226,10 @@ def price(rows):
     return sum(row["cpu"] for row in rows) / good if good else None
 
 
-def tuned(name, size, sets):
+def tuned(name, size, sets, quick):
     """The setting with the least price on the tuning data; on one set first, on all if it succeeded there."""
     prices = {}
-    for label, function in settings(name, size[0]).items():
+    for label, function in settings(name, size[0], quick).items():
         rows = runs(function, size, range(TUNING, TUNING + 1), limit=LIMIT / 4)
         if price(rows) is not None and sets > 1:
             rows += runs(function, size, range(TUNING + 1, TUNING + sets))
@@ -341,10 +343,10 @@ def main():
         return {**more, "price": price(rows), "runs": rows}
 
     def peer(name, size, sets):
-        best, prices = tuned(name, size, 3 if size[0] <= 64 else 1)
+        best, prices = tuned(name, size, 3 if size[0] <= 64 else 1, options.quick)
         if best is None:
             return {"setting": None, "tuning": prices, "price": None, "runs": []}
-        return contest(settings(name, size[0])[best], size, sets, setting=best, tuning=prices)
+        return contest(settings(name, size[0], options.quick)[best], size, sets, setting=best, tuning=prices)
 
     for *size, full, quick in SIZES:
         sets = quick if options.quick else full
@@ -355,11 +357,11 @@ def main():
         part(f"{key}|l4lib", lambda size=size, sets=sets: contest(ours, size, sets))
         if size[0] == 32:
             part(f"{key}|l4lib, refined", lambda size=size: contest(ours_refined, size, 5))
-        for name in peers(size[0], size[1]):
+        for name in peers(size[0], size[1], options.quick):
             few = sets if size[0] <= 64 and name in ("spams", "FastICA", "Picard", "MSP (own)") else min(sets, 5)
             part(f"{key}|{name}", lambda name=name, size=size, few=few: peer(name, size, few))
-    part("honesty", lambda: honesty(8 if options.quick else 20))
-    part("streaming", lambda: streaming(p=1_000_000 if options.quick else 10_000_000))
+    part("honesty", lambda: honesty(5 if options.quick else 20))
+    part("streaming", lambda: streaming(p=300_000 if options.quick else 10_000_000))
 
 
 if __name__ == "__main__":

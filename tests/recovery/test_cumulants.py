@@ -256,3 +256,25 @@ def test_a_wrong_atom_is_noticed(seed):
         B[:, k] = random_points(8, rng=np.random.default_rng(100 + k))
         if abs(B[:, k] @ A[:, k]) < 0.9:
             assert not explain_covariance(B).complete
+
+
+@pytest.mark.claim("sample-start")
+@pytest.mark.parametrize("name", ["simplex 4", "untf 6 x 9", "untf 16 x 24"])
+def test_a_sample_is_as_near_as_its_support_is_small(name):
+    """The least mean squared correlation over all coefficients of a support is an eigenvalue, and above the bound."""
+    A = FRAMES[name]
+    mu = np.abs(A.T @ A - np.eye(A.shape[1])).max()
+    rng, checked = np.random.default_rng(11), 0
+    for s in (1, 2, 3, 4):
+        for _ in range(100):
+            S = rng.choice(A.shape[1], s, replace=False)
+            values = np.linalg.eigvalsh(A[:, S].T @ A[:, S])
+            if (s - 1) * mu < 1:
+                checked += 1
+                assert values[0] / s >= (1 - (s - 1) * mu) / s - 1e-12
+                x = np.linalg.eigh(A[:, S].T @ A[:, S])[1][:, 0]  # the worst coefficients
+                u = project(A[:, S] @ x)
+                assert np.mean((A[:, S].T @ u) ** 2) == pytest.approx(values[0] / s)
+    assert checked >= 200
+    q = random_points(A.shape[0], 20_000, rng=rng)
+    assert np.mean((A.T @ q) ** 2) == pytest.approx(1 / A.shape[0], rel=0.02)

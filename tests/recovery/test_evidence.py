@@ -104,6 +104,15 @@ def test_the_report_names_the_first_failure_and_its_advice():
     assert str(caught.value) == f"{first.name}: {first.sentence}; {first.advice}"
 
 
+@pytest.mark.claim("subspace-recovery")
+@pytest.mark.parametrize(("n", "m", "theta", "p"), [(16, 24, 0.1, 20_000), (10, 12, 0.1, 4000), (12, 24, 0.05, 20_000)])
+def test_recovery_on_new_data(n, m, theta, p):
+    for seed in range(8):
+        data = make_odl((n, m), p, theta, rng=np.random.default_rng(2000 + seed))
+        found = recovered(data.Y, m, seed).require_complete()
+        assert found.route == "pool" and match_atoms(found.A, data.A).max_error < 1e-2
+
+
 @pytest.mark.claim("evidence-calibrated")
 def test_the_recorded_calibration():
     """At most one per cent wrong and complete, at most five right and incomplete in the regime that is documented."""

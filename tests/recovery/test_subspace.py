@@ -138,6 +138,7 @@ def test_directions_are_biased_and_tempered_samples_are_better_than_both():
     assert all(t < s for t, s in zip(errors["tempered"], errors["samples"], strict=True))
 
 
+@pytest.mark.claim("subspace-recovery")
 def test_the_second_opinion_where_limits_are_not_atoms():
     """m = 18 in eight dimensions: the pool says that it failed, and the subspace finds every atom."""
     data = make_odl((8, 18), 50_000, 0.1, rng=np.random.default_rng(5003))
