@@ -199,7 +199,7 @@ def settings(name, n, quick):
 
 def peers(n, m, quick):
     """Which peers run on a size; the slow ones on the smallest only, specialists where m = n."""
-    names = ["spams"] if n <= 128 else []
+    names = ["spams"] if n <= (64 if quick else 128) else []
     if m == n:
         names += ["FastICA", "Picard", "MSP (own)"]
     if n == 32 and not quick:
@@ -228,8 +228,10 @@ def price(rows):
 
 def tuned(name, size, sets, quick):
     """The setting with the least price on the tuning data; on one set first, on all if it succeeded there."""
-    prices = {}
-    for label, function in settings(name, size[0], quick).items():
+    prices, options = {}, settings(name, size[0], quick)
+    if len(options) == 1:
+        return next(iter(options)), prices
+    for label, function in options.items():
         rows = runs(function, size, range(TUNING, TUNING + 1), limit=LIMIT / 4)
         if price(rows) is not None and sets > 1:
             rows += runs(function, size, range(TUNING + 1, TUNING + sets))
@@ -358,7 +360,7 @@ def main():
         if size[0] == 32:
             part(f"{key}|l4lib, refined", lambda size=size: contest(ours_refined, size, 5))
         for name in peers(size[0], size[1], options.quick):
-            few = sets if size[0] <= 64 and name in ("spams", "FastICA", "Picard", "MSP (own)") else min(sets, 5)
+            few = sets if name == "spams" and size[0] <= 64 else min(sets, 2 if options.quick else 5)
             part(f"{key}|{name}", lambda name=name, size=size, few=few: peer(name, size, few))
     part("honesty", lambda: honesty(5 if options.quick else 20))
     part("streaming", lambda: streaming(p=300_000 if options.quick else 10_000_000))

@@ -87,10 +87,10 @@ def _grid(trials: int, sizes: tuple[int, ...]) -> tuple[Cell, ...]:
             snr=(None, 20),
             load=(4, 16, 64),
         )
-        + _cells(2 * trials, sizes, (1.0, 1.5), theta=(1.0,), law=("noise", "uniform", "laplace"), load=(4, 16))
-        + _cells(2 * trials, sizes, (1.0, 1.5), law=("student", "positive"), load=(16, 64))
-        + _cells(2 * trials, sizes, (1.0, 1.5, 2.0), asked=(-2, -1, 1, None), load=(16, 64))
-        + _cells(2 * trials, sizes, (1.5,), asked=(-1, 0), weak=(0.5, 0.3), load=(16, 64))
+        + _cells(2 * trials, sizes[::2], (1.0, 1.5), theta=(1.0,), law=("noise", "uniform", "laplace"), load=(4, 16))
+        + _cells(2 * trials, sizes[::2], (1.0, 1.5), law=("student", "positive"), load=(16, 64))
+        + _cells(trials, sizes[:3], (1.0, 1.5, 2.0), asked=(-2, -1, 1, None), load=(16, 64))
+        + _cells(trials, sizes[::2], (1.5,), asked=(-1, 0), weak=(0.5, 0.3), load=(16, 64))
         + _cells(2 * trials, (3, 4, 6), (1.0, 1.34), law=("gauss", "noise"), load=(16, 256))
     )
 
