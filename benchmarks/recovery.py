@@ -186,7 +186,7 @@ def settings(name, n, quick):
         samples = (10_000, 20_000, 40_000, 80_000) if n <= 64 else (40_000, 120_000, 360_000)
         pairs = ((0.15, 200), (0.4, 100), (0.4, 200), (0.7, 200)) if n <= 64 else ((0.4, 200), (0.7, 400))
         if quick:
-            samples, pairs = (samples[1:3], pairs[2:]) if n <= 64 else (samples[1:2], pairs[:1])
+            samples, pairs = (samples[2:], pairs[1:3]) if n <= 64 else (samples[1:2], pairs[:1])
         return {f"penalty {a}, batch {b}, {s} samples": spams(a, b, s) for a, b in pairs for s in samples}
     if name == "scikit-learn MiniBatch":
         return {f"alpha {a}, {r} rounds": sklearn_minibatch(a, r) for a in (0.15, 0.4) for r in (4, 16)}

@@ -216,8 +216,8 @@ def full_rank_spectrum(gram: Array, shape: tuple[int, ...], name: str = "Y") -> 
     if rank < n:
         raise ValueError(
             f"{name}: expected samples that span all {n} dimensions, got rank {rank} from shape {shape}: rows are "
-            "linear combinations of others (an average reference, repeated rows, too few samples); pass U[:, :rank].T "
-            f"@ {name} with U from numpy.linalg.svd({name}), and multiply the atoms found by U[:, :rank]"
+            f"linear combinations of others (an average reference, say); pass U.T @ {name}, U the leading left singular "
+            "vectors"
         )
     return scale, spectrum, directions
 

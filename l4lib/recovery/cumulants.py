@@ -21,7 +21,7 @@ from l4lib.data import cubed
 from l4lib.quartic import inner, project
 from l4lib.validate import Array, as_array, as_count, as_dictionary, as_tolerance
 
-__all__ = ["CovarianceFit", "FourthPowers", "Separation", "cumulant_map", "explain_covariance", "separate", "separated"]
+__all__ = ["CovarianceFit", "Separation", "explain_covariance", "separate", "separated"]
 
 _HUGE = 1e6
 """Weights of a covariance fit that say that the equations are singular."""

@@ -22,7 +22,7 @@ from l4lib.recovery.pool import SampleMoment, climb, distinct
 from l4lib.recovery.search import Found, Test
 from l4lib.validate import Array
 
-__all__ = ["Examination", "examine", "examine_moment"]
+__all__: list[str] = []
 
 _PART = 4096
 """Samples from which standard errors are taken."""

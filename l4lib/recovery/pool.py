@@ -23,7 +23,7 @@ from l4lib.recovery.cumulants import FourthPowers, _unit, covariance_fit, fit_cu
 from l4lib.recovery.search import Found, finish, nothing
 from l4lib.validate import Array
 
-__all__ = ["FormMoment", "SampleMoment", "by_moment", "by_pool", "climb", "distinct", "settle"]
+__all__: list[str] = []
 
 _FIRST, _GROWTH = 40, 4
 """Samples of the first level for each dimension (and a quarter as many for each atom), and from level to level."""

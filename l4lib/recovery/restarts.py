@@ -17,7 +17,7 @@ from l4lib.recovery.cumulants import _unit, separated, sines
 from l4lib.recovery.search import Found, Halves, nothing
 from l4lib.validate import Array
 
-__all__ = ["Restarts"]
+__all__: list[str] = []
 
 _TURN = 1e-3
 """A coarse run is done when it turns by less (the sine of the angle)."""

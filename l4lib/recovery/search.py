@@ -12,7 +12,7 @@ from l4lib.recovery.cumulants import CovarianceFit, Separation, separated
 from l4lib.recovery.refine import Refinement
 from l4lib.validate import Array
 
-__all__ = ["Found", "Halves", "Recovery", "Route", "Test", "finish", "nothing"]
+__all__ = ["Recovery", "Test"]
 
 _PASSES, _LEFT = 12, 0.02
 """Passes over all samples at most, and the forecast turn of further ones that is not worth them (sine of the angle)."""

@@ -24,7 +24,7 @@ from l4lib.recovery.cumulants import covariance_fit
 from l4lib.recovery.search import Found, finish, nothing
 from l4lib.validate import Array, as_count, as_points, as_tolerance
 
-__all__ = ["AtomSubspace", "by_subspace", "subspace_applies", "subspace_atoms"]
+__all__ = ["AtomSubspace"]
 
 _UP_TO = 40
 """Dimension up to which the matrix on pairs is affordable as a second opinion."""
