@@ -215,9 +215,9 @@ def full_rank_spectrum(gram: Array, shape: tuple[int, ...], name: str = "Y") -> 
     rank = int(np.count_nonzero(spectrum > spectrum[-1] * n * np.finfo(float).eps * 8))
     if rank < n:
         raise ValueError(
-            f"{name}: expected samples that span all {n} dimensions, got rank {rank} from shape {shape}: rows are "
-            f"linear combinations of others (an average reference, say); pass U.T @ {name}, U the leading left singular "
-            "vectors"
+            f"{name}: expected samples that span all {n} dimensions, got rank {rank} from shape {shape}: some "
+            f"rows are linear combinations of others (an average reference, say); pass U.T @ {name}, U the leading left "
+            "singular vectors"
         )
     return scale, spectrum, directions
 
