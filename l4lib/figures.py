@@ -1,13 +1,17 @@
 """Pictures: one style, and drawings that take plain arrays.
 
 The only module that imports a plotting library; no formula of the objective is in here.
-Figures have an opaque white ground, so that they are legible on light and on dark pages, and the Okabe–Ito colours,
-which people with colour-blindness can tell apart; markers differ in shape as well.
+Figures are drawn on white, at most seven inches wide and with two pixels to a point of the page, in the Okabe–Ito
+colours, which people with colour-blindness can tell apart; markers differ in shape as well.
+On dark pages the built book turns line drawings around and leaves coloured surfaces and pictures as they are
+(``book/_ext/themed_figures.py``).
+They stay pixels and are not SVG, because stored outputs that are text are compared character by character.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -18,13 +22,17 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+from numpy.typing import ArrayLike
 
 from l4lib.validate import Array, as_array, as_count
 
 __all__ = [
     "COLOURS",
     "INDEX_STYLE",
+    "PIXELS_PER_INCH",
     "InteractiveSphere",
+    "plain_ticks",
     "plot_band",
     "plot_heatmap",
     "plot_pictures",
@@ -52,31 +60,93 @@ INDEX_STYLE = {
 """Name, marker and colour of a critical point on S² by its Morse index."""
 
 
+PIXELS_PER_INCH = 96
+"""Of the page; pictures carry twice as many."""
+
+_ATOM_STYLE = {"marker": "*", "s": 60, "color": COLOURS["sky"], "edgecolors": "black", "linewidths": 0.8}
+
+
 def use_style() -> None:
-    """Set the book's style for all figures that follow.
+    """Set the book's style for all figures that follow, in a notebook also two pixels to a point.
+
+    A figure of six inches keeps its ticks legible on a telephone; one of seven is the widest.
+    Numbers on logarithmic axes are written out from 0.001 to 9000.
 
     Examples
     --------
     >>> use_style()
-    >>> plt.rcParams["figure.facecolor"]
-    'white'
+    >>> plt.rcParams["figure.facecolor"], plt.rcParams["figure.figsize"]
+    ('white', [6.0, 3.6])
     """
     sns.set_theme(context="notebook", style="whitegrid", palette=list(COLOURS.values()))
+    text = "#1a1a1a"
     plt.rcParams.update(
         {
             "figure.facecolor": "white",
             "savefig.facecolor": "white",
-            "figure.dpi": 110,
-            "savefig.dpi": 110,
-            "figure.figsize": (7.0, 4.0),
-            "axes.titlesize": 12,
-            "axes.labelsize": 12,
+            "figure.dpi": PIXELS_PER_INCH,
+            "savefig.dpi": 2 * PIXELS_PER_INCH,
+            "figure.figsize": (6.0, 3.6),
+            "font.size": 12,
+            "axes.titlesize": 13,
+            "axes.labelsize": 13,
+            "xtick.labelsize": 12,
+            "ytick.labelsize": 12,
+            "legend.fontsize": 12,
+            "legend.title_fontsize": 12,
             "legend.frameon": True,
-            "legend.fontsize": 10,
+            "legend.handlelength": 1.6,
+            "legend.borderaxespad": 0.4,
+            "text.color": text,
+            "axes.labelcolor": text,
+            "xtick.color": text,
+            "ytick.color": text,
+            "axes.edgecolor": "#777777",
+            "grid.color": "#d9d9d9",
+            "axes.formatter.min_exponent": 4,
             "mathtext.fontset": "dejavusans",
             "figure.constrained_layout.use": True,
         }
     )
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    if shell is not None and hasattr(shell, "kernel"):
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")
+
+
+def plain_ticks(ax: Axes, *, x: ArrayLike | None = None, y: ArrayLike | None = None) -> None:
+    """Ticks at exactly the given values, written as plain numbers (thousands apart by a thin space), no minor ticks.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+        Whose ticks are set; call it after the scale is set.
+    x, y : array_like, shape (k,), optional
+        The values on each axis; an axis without values is left as it is.
+
+    Examples
+    --------
+    >>> figure, ax = plt.subplots()
+    >>> _ = ax.set(xscale="log", xlim=(10, 20_000))
+    >>> plain_ticks(ax, x=[20, 500, 12_000])
+    >>> [tick.get_text() for tick in ax.get_xticklabels()] == ["20", "500", "12\u2009000"]
+    True
+    >>> plt.close(figure)
+    """
+    for axis, name, values in ((ax.xaxis, "x", x), (ax.yaxis, "y", y)):
+        if values is not None:
+            places = as_array(values, name, ndim=1, shape="(k,)")
+            axis.set_ticks(places.tolist(), [_plain(place) for place in places])
+            axis.set_minor_locator(NullLocator())
+
+
+def _plain(value: float) -> str:
+    text = np.format_float_positional(value, precision=6, unique=True, trim="-")
+    whole, point, rest = text.partition(".")
+    if len(whole.lstrip("-")) > 4:
+        whole = f"{int(whole):,}".replace(",", "\u2009")
+    return whole.replace("-", "\u2212") + point + rest
 
 
 def sphere_grid(resolution: int = 90) -> Array:
@@ -104,6 +174,7 @@ def plot_sphere(
     *,
     points: Array | None = None,
     index: np.ndarray | None = None,
+    atoms: Array | None = None,
     view: tuple[float, float] = (25.0, 35.0),
     cmap: str = "viridis",
     limits: tuple[float, float] | None = None,
@@ -120,6 +191,8 @@ def plot_sphere(
         Points to mark; only those on the visible side are drawn.
     index : ndarray of int, shape (k,), optional
         Their Morse indices, 0, 1 or 2.
+    atoms : ndarray, shape (3, m), optional
+        Directions to mark by a star on both sides, with the label "atom".
     view : tuple of float
         Elevation and azimuth in degrees.
     cmap : str
@@ -161,20 +234,22 @@ def plot_sphere(
     ax.view_init(*view)
     ax.set_box_aspect((1, 1, 1), zoom=1.35)
     ax.set_axis_off()
+    elevation, azimuth = np.deg2rad(view)
+    towards = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+    if atoms is not None:
+        stars = as_array(atoms, "atoms", ndim=2, shape="(3, m)")
+        stars = np.hstack([stars, -stars]) / np.linalg.norm(np.hstack([stars, stars]), axis=0)
+        ax.scatter(*stars[:, towards @ stars > 0.05] * 1.02, **_ATOM_STYLE, label="atom", depthshade=False, zorder=3)
     if points is not None:
         marks = as_array(points, "points", ndim=2, shape="(3, k)")
         if index is None or len(index) != marks.shape[1]:
             raise ValueError(f"index: expected one Morse index for each of the {marks.shape[1]} points")
-        elevation, azimuth = np.deg2rad(view)
-        towards = np.array(
-            [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
-        )
         visible = towards @ marks > 0.05
         for kind, (name, marker, colour) in INDEX_STYLE.items():
             shown = marks[:, visible & (np.asarray(index) == kind)] * 1.02
             if shown.size:
                 ax.scatter(
-                    *shown, marker=marker, c=colour, edgecolors="black", s=70, label=name, depthshade=False, zorder=2
+                    *shown, marker=marker, c=colour, edgecolors="black", s=90, label=name, depthshade=False, zorder=2
                 )
     return scale
 
@@ -307,7 +382,7 @@ def plot_pictures(
             bound = max(float(np.abs(picture).max()), np.finfo(float).tiny)
             ax.imshow(picture, cmap=cmap, vmin=-bound, vmax=bound)
             if titles:
-                ax.set_title(titles[position], fontsize=8)
+                ax.set_title(titles[position], fontsize=11)
     return figure
 
 
@@ -365,7 +440,7 @@ def plot_heatmap(
     >>> plt.close(figure)
     """
     image = ax.imshow(values, origin="lower", aspect="auto", cmap=cmap, vmin=limits[0], vmax=limits[1])
-    ax.set_xticks(range(len(x)), [f"{tick:g}" for tick in x])
-    ax.set_yticks(range(len(y)), [f"{tick:g}" for tick in y])
+    ax.set_xticks(range(len(x)), [_plain(tick) for tick in x])
+    ax.set_yticks(range(len(y)), [_plain(tick) for tick in y])
     ax.grid(visible=False)
     ax.figure.colorbar(image, ax=ax, label=label)

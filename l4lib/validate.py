@@ -35,13 +35,53 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+_SMALLEST = 1e-70
+"""Of the scale of data: fourth powers of it, and of its inverse, summed over many samples, are ordinary numbers."""
+
 
 def _describe(value: Any) -> str:
     """A few words on a value, short enough for one line of an error message."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = repr(value)
+    if hasattr(value, "toarray") and hasattr(value, "shape"):
+        return f"a sparse matrix of shape {value.shape}; pass its .toarray()"
+    if isinstance(value, list | tuple):
+        lengths = {np.size(row) for row in value}
+        if len(lengths) > 1:
+            return f"{len(value)} rows of different lengths, {min(lengths)} to {max(lengths)}"
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{type(value).__name__} {text[:57]}..."
+
+
+def _is_missing(entry: Any) -> bool:
+    return entry is None or type(entry).__name__ in ("NAType", "NaTType")
+
+
+def _numeric(value: Any, name: str, shape: str) -> NDArray[Any]:
+    """The value as a real numeric array of any shape, with no missing entry and nothing that is not a number."""
+    if isinstance(value, np.ma.MaskedArray):
+        masked = int(np.ma.count_masked(value))
+        if masked:
+            raise ValueError(
+                f"{name}: expected no missing entries, got {masked} of {value.size} masked; fill or drop them"
+            )
+        value = value.data
+    try:
+        given = np.asarray(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected a numeric array of shape {shape}, got {_describe(value)}") from None
+    if given.dtype.kind == "O" and given.ndim:
+        missing = sum(_is_missing(entry) for entry in given.flat)
+        if missing:
+            raise ValueError(f"{name}: expected no missing entries, got {missing} of {given.size}; fill or drop them")
+    if given.dtype.kind == "c" or any(isinstance(entry, complex) for entry in given.flat if given.dtype.kind == "O"):
+        raise TypeError(f"{name}: expected real numbers, got {_describe(given)}")
+    wrong = given.dtype.kind not in "biufO" or any(
+        not hasattr(entry, "__float__") for entry in given.flat if given.dtype.kind == "O"
+    )
+    if wrong:
+        raise TypeError(f"{name}: expected a numeric array of shape {shape}, got {_describe(value)}")
+    return given
 
 
 def as_array(
@@ -67,23 +107,14 @@ def as_array(
     TypeError
         If the value is not numeric or is complex.
     ValueError
-        If the number of dimensions is wrong, the array is empty, or an entry is NaN or infinite.
+        If the number of dimensions is wrong, the array is empty, or an entry is missing, masked, NaN or infinite.
 
     Examples
     --------
     >>> as_array([1, 2], "q", ndim=1, shape="(n,)")
     array([1., 2.])
     """
-    try:
-        given = np.asarray(value)
-        complex_entries = np.iscomplexobj(given)
-        array = given if complex_entries else np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected a numeric array of shape {shape}, got {_describe(value)}") from None
-    if complex_entries:
-        raise TypeError(f"{name}: expected real numbers, got {_describe(array)}")
-    if given.dtype.kind in "SU":
-        raise TypeError(f"{name}: expected a numeric array of shape {shape}, got {_describe(value)}")
+    array = np.asarray(_numeric(value, name, shape), dtype=np.float64)
     wanted = (ndim,) if isinstance(ndim, int) else ndim
     if array.ndim not in wanted:
         raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
@@ -144,8 +175,9 @@ def as_data(Y: ArrayLike, name: str = "Y", *, full_rank: bool = False) -> Array:
     Raises
     ------
     TypeError, ValueError
-        If the array is not numeric, two-dimensional and finite, is zero, constant in every entry, or (with
-        ``full_rank``) has fewer samples than dimensions or does not span them.
+        If the array is not numeric, two-dimensional and finite, is zero, constant in every entry, of a scale whose
+        fourth powers over- or underflow, or (with ``full_rank``) has fewer samples than dimensions or does not span
+        them.
 
     Examples
     --------
@@ -155,8 +187,21 @@ def as_data(Y: ArrayLike, name: str = "Y", *, full_rank: bool = False) -> Array:
     ...
     ValueError: Y: expected data that vary, got the constant 1.0 in all 300 entries
     """
-    array = as_array(Y, name, ndim=2, shape="(n, p)")
-    if array.size > 1 and np.ptp(array) == 0.0:
+    array = as_array(Y, name, ndim=(1, 2, 3), shape="(n, p)")
+    if array.ndim != 2:
+        advice = {
+            1: "cut a recording into windows first, see l4lib.data.windows",
+            3: "reshape each trial or picture to one column, or take one channel at a time",
+        }
+        raise ValueError(f"{name}: expected shape (n, p), got {array.shape}; {advice[array.ndim]}")
+    low, high = float(array.min()), float(array.max())
+    largest = max(-low, high)
+    if largest and not _SMALLEST <= largest <= 1.0 / _SMALLEST:
+        raise ValueError(
+            f"{name}: expected a scale whose fourth powers are finite and not zero, got a largest entry {largest:.1e}; "
+            "divide by it first"
+        )
+    if array.size > 1 and low == high:
         raise ValueError(
             f"{name}: expected data that vary, got the constant {array.flat[0]} in all {array.size} entries"
         )
@@ -216,8 +261,8 @@ def full_rank_spectrum(gram: Array, shape: tuple[int, ...], name: str = "Y") -> 
     if rank < n:
         raise ValueError(
             f"{name}: expected samples that span all {n} dimensions, got rank {rank} from shape {shape}: some "
-            f"rows are linear combinations of others (an average reference, say); pass U.T @ {name}, U the leading left "
-            "singular vectors"
+            f"rows are linear combinations of others (an average reference, say); pass U.T @ {name}, U the leading "
+            "left singular vectors"
         )
     return scale, spectrum, directions
 

@@ -1,12 +1,19 @@
 """Bad input as a user would make it: one line that says what came and what was wanted."""
 
+import copy
+import pickle
+
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 
 import l4lib
-from l4lib import validate
+from l4lib import quartic, validate
+from l4lib.census import IncompleteCensusError, census
 from l4lib.data import frames, models, precondition
 from l4lib.quartic import solvers, sphere
+from l4lib.recovery import recover_kernels
 
 RNG = np.random.default_rng(0)
 A = l4lib.random_untf(4, 6, rng=np.random.default_rng(1))
@@ -34,6 +41,48 @@ BAD = {
     "strings": (lambda: l4lib.recover_dictionary("my data", rng=RNG), TypeError, "Y: expected a numeric array"),
     "numbers as strings": (lambda: l4lib.phi_T(np.array([["1", "2"]])), TypeError, "A: expected a numeric array"),
     "None": (lambda: l4lib.recover_dictionary(None, rng=RNG), (TypeError, ValueError), "Y: expected"),
+    "masked entries": (
+        lambda: l4lib.recover_dictionary(np.ma.masked_less(Y, -1.0), 6, rng=RNG),
+        ValueError,
+        r"Y: expected no missing entries, got \d+ of 200 masked; fill or drop",
+    ),
+    "masked dictionary": (lambda: l4lib.phi_T(np.ma.masked_less(A, -0.5)), ValueError, "A: .* masked"),
+    "missing entries": (
+        lambda: l4lib.phi_DL(pd.DataFrame(Y).astype("Float64").mask(Y > 1), 0.1),
+        ValueError,
+        r"Y: expected no missing entries, got \d+ of 200; fill or drop",
+    ),
+    "None among numbers": (
+        lambda: l4lib.phi_T([[1.0, None]]),
+        ValueError,
+        "A: expected no missing entries, got 1 of 2",
+    ),
+    "signals of different lengths": (
+        lambda: l4lib.phi_DL([[1.0] * 5, [2.0] * 7], 0.1),
+        TypeError,
+        r"Y: .*got 2 rows of different lengths, 5 to 7",
+    ),
+    "sparse matrix": (
+        lambda: l4lib.phi_DL(sparse.csr_array(Y), 0.1),
+        TypeError,
+        r"Y: .*a sparse matrix of shape \(4, 50\); pass its \.toarray\(\)",
+    ),
+    "dates": (lambda: l4lib.phi_DL(np.datetime64("2020") + Y.astype("m8[s]"), 0.1), TypeError, "dtype datetime64"),
+    "durations": (lambda: l4lib.phi_DL((1e3 * Y).astype("m8[s]"), 0.1), TypeError, "dtype timedelta64"),
+    "words in a table": (lambda: l4lib.phi_DL(pd.DataFrame({"a": [1, "x"]}), 0.1), TypeError, "Y: expected a numeric"),
+    "complex objects": (lambda: l4lib.phi_T(np.array([[1, 2j]], dtype=object)), TypeError, "A: expected real numbers"),
+    "one recording": (
+        lambda: recover_kernels(Y.ravel(), 2, rng=RNG),
+        ValueError,
+        r"Y: expected shape \(n, p\), got \(200,\); cut a recording into windows",
+    ),
+    "trials by channels": (
+        lambda: recover_kernels(Y.reshape(4, 10, 5), 2, rng=RNG),
+        ValueError,
+        r"got \(4, 10, 5\); .*one channel at a time",
+    ),
+    "too large": (lambda: l4lib.phi_DL(1e200 * Y, 0.1), ValueError, r"Y: expected a scale .*e\+200; divide by it"),
+    "too small": (lambda: l4lib.phi_DL(1e-200 * Y, 0.1), ValueError, r"Y: expected a scale .*e-200; divide by it"),
     "ragged list": (lambda: l4lib.phi_T([[1.0, 2.0], [3.0]]), TypeError, "A: expected a numeric array"),
     "complex": (lambda: l4lib.phi_T(A * 1j), TypeError, "A: expected real numbers"),
     "one-dimensional dictionary": (
@@ -97,6 +146,12 @@ BAD = {
         ValueError,
         r"size: expected at most 5 .*got 8",
     ),
+    "constant recording": (lambda: models.windows(np.full(30, 2.0), 8), ValueError, "recording: .*constant 2.0"),
+    "recording shorter than a window": (
+        lambda: models.windows(np.arange(7.0), 8),
+        ValueError,
+        "recording: expected at least one window of 8 samples, got 7",
+    ),
     "constant picture": (lambda: models.patches(np.ones((9, 9)), 3, 10, rng=RNG), ValueError, "constant"),
     "too many components": (
         lambda: models.patches(np.eye(9), 3, 10, components=9, rng=RNG),
@@ -127,3 +182,39 @@ def test_good_input_passes(name):
     """The table above would also pass if everything were refused."""
     result = l4lib.solve(l4lib.phi_T(A.tolist()), [1, 0, 0, 0.5], method=name)
     assert result.converged.all()
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        A.tolist(),
+        pd.DataFrame(A),
+        pd.DataFrame(A).astype("Float64"),
+        A.astype(object),
+        np.asfortranarray(A),
+        np.ma.masked_array(A),  # nothing is masked
+        memoryview(np.ascontiguousarray(A)),
+    ],
+    ids=lambda container: type(container).__name__,
+)
+def test_usual_containers_are_arrays(container):
+    assert np.array_equal(l4lib.phi_T(container).B.dense(), A)
+    assert l4lib.coherence(container) == pytest.approx(l4lib.coherence(A), abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        l4lib.solve(l4lib.phi_T(A), np.ones(4), max_iterations=1).require_converged,
+        census(frames.mercedes_benz(), rng=np.random.default_rng(0)).require_complete,
+    ],
+    ids=["solve", "census"],
+)
+def test_exceptions_survive_the_way_back_from_another_process(call):
+    with pytest.raises((quartic.ConvergenceError, IncompleteCensusError)) as caught:
+        call()
+    error = caught.value
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+        assert twin.__dict__.keys() == error.__dict__.keys()

@@ -158,7 +158,7 @@ def stored_certificates() -> dict[str, Path]:
 def _chart(found: Census, rng: np.random.Generator) -> list[int]:
     """A small integer vector c whose hyperplane cᵀq = 0 stays away from all solutions."""
     units = found.solutions / np.linalg.norm(found.solutions, axis=0)
-    trials = rng.integers(-20, 21, (400, found.n))
+    trials = rng.integers(-99, 100, (400, found.n))
     best = np.abs(trials @ units).min(axis=1) / np.maximum(np.linalg.norm(trials, axis=1), 1e-9)
     return [int(c) for c in trials[best.argmax()]]
 
@@ -197,11 +197,12 @@ def _nearest(value: Any, check: Any, bits: int) -> int:
 
 def _name_real_points(document: dict[str, Any], found: Census) -> None:
     """Write the Morse index of each real row, and the nearest atom of a local minimiser, from the census."""
+    lengths = np.linalg.norm(found.A, axis=0)
     for row in document["rows"]:
         if "im" in row:
             continue
         q = np.array([int(t, 16) / 2.0 ** document["bits"] for t in row["re"][:-1]])
         nearest = int(np.argmax(np.abs((q / np.linalg.norm(q)) @ found.points)))
         row["index"] = int(found.index[nearest])
-        if row["index"] == 0:
-            row["atom"] = int(found.nearest_atom[nearest])
+        if row["index"] == 0 and np.ptp(np.sort(np.abs(found.A.T @ q / lengths))[-2:]) > 1e-6 * np.linalg.norm(q):
+            row["atom"] = int(found.nearest_atom[nearest])  # and none where two atoms are equally near

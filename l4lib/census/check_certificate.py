@@ -121,18 +121,18 @@ def check(document: dict[str, Any]) -> Verdict:
             if not S.contracts(centre):
                 raise Rejected(f"row {k}: Krawczyk's test fails, so that the box need not hold exactly one solution")
             if "im" not in row:
-                (index, bound, near), atom = S.real_point(centre), row.get("atom", 0)
+                (index, bound, near), atom = S.real_point(centre), row.get("atom")  # no atom, no claim about one
                 rivals = [c for i, c in enumerate(near) if i != atom]
-                if index != row["index"] or (index == 0 and not all(near[atom] > c for c in rivals)):
+                if index != row["index"] or (atom is not None and not all(near[atom] > c for c in rivals)):
                     raise Rejected(f"row {k}: the Morse index is not {row['index']}, or atom {atom} is not the nearest")
-                real.append((index, bound, below(near[atom]), atom))
+                real.append((index, bound, max(map(below, near)), atom))
         for (j, first), (k, second) in combinations(enumerate(boxes), 2):
             if all(abs(a - b) <= 2 * width for a, b in zip(first, second, strict=True)):
                 raise Rejected(f"rows {j} and {k}: the boxes meet, so that they may hold the same solution")
         wells, counts = [p for p in real if p[0] == 0], tuple(sum(p[0] == i for p in real) for i in range(S.n))
         convexity, correlation = min(p[1] for p in wells), min(p[2] for p in wells)  # the maximum of α is a well
         escape = max((p[1] for p in real if p[0] > 0), default=-math.inf)
-        benign = sorted(p[3] for p in wells) == list(range(S.m))
+        benign = {p[3] for p in wells} == set(range(S.m)) and len(wells) == S.m
         return Verdict(S.n, S.m, len(rows), len(real), counts, convexity, escape, correlation, benign)
     except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError) as problem:
         raise Rejected(f"malformed certificate: {problem!r}") from problem

@@ -25,8 +25,11 @@ class IncompleteCensusError(RuntimeError):
     """Raised by :meth:`Census.require_complete`; ``error.census`` carries what was found."""
 
     def __init__(self, message: str, census: Census) -> None:
-        super().__init__(message)
+        super().__init__(message, census)  # both, so that the exception survives the way back from another process
         self.census = census
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True)

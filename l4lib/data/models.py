@@ -241,7 +241,7 @@ def windows(recording: ArrayLike, length: int, *, hop: int | None = None) -> Arr
     """
     signal = as_array(recording, "recording", ndim=1, shape="(N,)")
     length = as_count(length, "length", minimum=2)
-    step = max(1, length // 2) if hop is None else as_count(hop, "hop")
+    step = length // 2 if hop is None else as_count(hop, "hop")
     if signal.size < length:
         raise ValueError(f"recording: expected at least one window of {length} samples, got {signal.size}")
     if np.ptp(signal) == 0.0:

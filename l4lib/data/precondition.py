@@ -22,10 +22,14 @@ __all__ = [
     "Whitening",
     "circular_whitening",
     "in_equal_units",
+    "mean_power",
     "whiten",
     "whitening",
     "whitening_of_moment",
 ]
+
+_TILE = 1 << 22
+"""How many numbers are transformed at once."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +260,58 @@ class CircularWhitening:
         """
         return self._filter(V, 1.0 / self.gain)
 
+    @classmethod
+    def of_power(
+        cls, power: ArrayLike, *, shape: tuple[int, ...], scale: float = 1.0, floor: float | None = None
+    ) -> CircularWhitening:
+        """The preconditioner of samples whose mean power spectrum is known (see :func:`mean_power`).
+
+        Parameters
+        ----------
+        power : array_like
+            Mean power by frequency, laid out as by the real FFT of one sample.
+        shape : tuple of int
+            Shape of a sample.
+        scale, floor
+            As for :func:`circular_whitening`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a frequency has no power and no ``floor`` is given.
+
+        Warns
+        -----
+        RuntimeWarning
+            If frequencies were regularised.
+
+        Examples
+        --------
+        >>> CircularWhitening.of_power([4.0, 1.0, 1.0], shape=(4,)).gain
+        array([0.5, 1. , 1. ])
+        """
+        power = as_array(power, "power", ndim=len(shape), shape="of the real FFT of one sample")
+        scale = as_positive(scale, "scale")
+        top = float(power.max())
+        least = 1e-12 if floor is None else as_tolerance(floor, "floor")
+        low = power <= least * top
+        if low.any():
+            if floor is None:
+                where = tuple(int(i) for i in np.argwhere(low)[0])
+                raise ValueError(
+                    f"Y: expected power at every frequency, got {int(low.sum())} of {low.size} frequencies below "
+                    f"{least:g} of the largest, first at index {where}; pass floor=1e-6, say, to cap their gain"
+                )
+            warnings.warn(
+                f"circular_whitening: the gain of {int(low.sum())} of {low.size} frequencies was capped "
+                f"(floor {floor:g})",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            power = np.maximum(power, least * top)
+        gain = np.sqrt(scale / power)
+        return cls(gain=gain, shape=shape, condition=float(gain.max() / gain.min()), regularised=int(low.sum()))
+
     def _filter(self, V: ArrayLike, gain: Array) -> Array:
         array = as_array(V, "V", ndim=(1, 2), shape="(n,) or (n, r)")
         n = prod(self.shape)
@@ -311,27 +367,32 @@ def circular_whitening(
     ((5,), 0, True)
     """
     data = as_data(Y)
-    n = data.shape[0]
-    signal_shape = as_signal_shape(shape, n)
-    scale = as_positive(scale, "scale")
-    power = np.mean(np.abs(spectrum(data, signal_shape)) ** 2, axis=0) / n
-    top = float(power.max())
-    least = 1e-12 if floor is None else as_tolerance(floor, "floor")
-    low = power < least * top
-    if low.any():
-        if floor is None:
-            where = tuple(int(i) for i in np.argwhere(low)[0])
-            raise ValueError(
-                f"Y: expected power at every frequency, got {int(low.sum())} of {low.size} frequencies below "
-                f"{least:g} of the largest, first at index {where}; pass floor=1e-6, say, to cap their gain"
-            )
-        warnings.warn(
-            f"circular_whitening: the gain of {int(low.sum())} of {low.size} frequencies was capped (floor {floor:g})",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        power = np.maximum(power, least * top)
-    gain = np.sqrt(scale / power)
-    return CircularWhitening(
-        gain=gain, shape=signal_shape, condition=float(gain.max() / gain.min()), regularised=int(low.sum())
-    )
+    signal_shape = as_signal_shape(shape, data.shape[0])
+    return CircularWhitening.of_power(mean_power(data, signal_shape), shape=signal_shape, scale=scale, floor=floor)
+
+
+def mean_power(Y: Array, shape: tuple[int, ...]) -> Array:
+    r"""The mean power spectrum :math:`\sum_i|\hat y_i|^2/(np)` of samples, laid out as by the real FFT of one sample.
+
+    Samples are transformed in tiles, so that memory stays bounded.
+
+    Parameters
+    ----------
+    Y : ndarray, shape (n, p)
+        The samples.
+    shape : tuple of int
+        Shape of a sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_power(np.eye(4), (4,))
+    array([0.25, 0.25, 0.25])
+    """
+    n, p = Y.shape
+    step = max(1, _TILE // n)
+    total = 0.0
+    for start in range(0, p, step):
+        hat = spectrum(Y[:, start : start + step], shape)
+        total = total + np.sum(hat.real**2 + hat.imag**2, axis=0)
+    return np.asarray(total) / (n * p)

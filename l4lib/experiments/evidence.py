@@ -1,4 +1,4 @@
-"""E9: how often the evidence of a recovered dictionary errs, either way."""
+"""E11: how often the evidence of a recovered dictionary errs, either way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from l4lib.experiments.spec import Cell, Experiment, Row
 from l4lib.recovery import recover_dictionary
 from l4lib.validate import Array
 
-__all__ = ["E9"]
+__all__ = ["E11"]
 
 WRONG = 2e-2
 """A dictionary is wrong if it has another number of atoms than the truth, or an atom with 1 − |correlation| above."""
@@ -95,8 +95,9 @@ def _grid(trials: int, sizes: tuple[int, ...]) -> tuple[Cell, ...]:
     )
 
 
-E9 = Experiment(
-    id="E9",
+E11 = Experiment(
+    id="E11",
+    series="E9",
     question="How often does a recovered dictionary say that it is complete when it is wrong, or not when it is right?",
     cells={"quick": _grid(1, (8, 16)), "full": _grid(3, (8, 12, 16, 24))},
     trial=_examined,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from l4lib.census import census
-from l4lib.data import random_unit, random_untf
+from l4lib.data import coherence, random_unit, random_untf
 from l4lib.experiments.spec import Cell, Experiment, Row
 
 __all__ = ["E1"]
@@ -17,7 +17,7 @@ _FRAMES = {"unit": random_unit, "untf": random_untf}
 
 
 def _landscape(params: Mapping[str, Any], rng: Callable[[str], np.random.Generator]) -> Row:
-    """One random dictionary: whether its list is complete and its landscape benign, and its minimisers."""
+    """One random dictionary: its list, whether it is benign, and the two numbers that the theorems speak of."""
     A = _FRAMES[params["kind"]](params["n"], params["m"], rng=rng("dictionary"))
     found = census(A, rng=rng("homotopy"), workers=1, progress=False)
     return {
@@ -25,6 +25,8 @@ def _landscape(params: Mapping[str, Any], rng: Callable[[str], np.random.Generat
         "benign": bool(found.complete and found.is_benign(0.9)),
         "minimisers": int(np.sum(found.index == 0)),
         "real": int(found.real),
+        "coherence": coherence(A),
+        "bound": float(np.linalg.norm(A, 2) ** 2),
     }
 
 

@@ -1,4 +1,4 @@
-"""E2, E3, E4: overcomplete dictionaries."""
+"""E2, E3, E4, E9: overcomplete dictionaries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from l4lib.data import coherence, make_odl, nearest_atom, phi_DL, random_unit, r
 from l4lib.experiments.spec import Cell, Experiment, Row
 from l4lib.quartic import phi_T, random_points, solve
 
-__all__ = ["E2", "E3", "E4"]
+__all__ = ["E2", "E3", "E4", "E9"]
 
 _Rng = Callable[[str], np.random.Generator]
 
@@ -120,4 +120,30 @@ E4 = Experiment(
         ),
     },
     trial=_coupons,
+)
+
+
+def _tight(params: Mapping[str, Any], rng: _Rng) -> Row:
+    """One random tight frame on φ_T: one random start, and the minimiser that one of its atoms leads to."""
+    A = random_untf(params["n"], params["m"], rng=rng("dictionary"))
+    start = random_points(params["n"], rng=rng("start"))
+    result = solve(phi_T(A), np.column_stack([start, A[:, 0]]), tol=1e-7, max_iterations=5000)
+    return {
+        "correlation_error": 1.0 - abs(float(nearest_atom(A, result.Q[:, 0])[1])),
+        "displacement": 1.0 - abs(float(A[:, 0] @ result.Q[:, 1])),
+        "converged": bool(result.converged.all()),
+    }
+
+
+def _tight_grid(sizes: tuple[int, ...], points: int, trials: int) -> tuple[Cell, ...]:
+    """For each n, numbers of atoms between n and n² on a logarithmic grid of m/n²."""
+    counts = {n: sorted({round(n * n * r) for r in np.geomspace(1 / 16, 1, points)}) for n in sizes}
+    return tuple(Cell({"n": n, "m": m}, trials) for n in sizes for m in counts[n] if m > n)
+
+
+E9 = Experiment(
+    id="E9",
+    question="How overcomplete can a random tight frame be before one random start no longer finds an atom?",
+    cells={"quick": _tight_grid((12, 16, 24), 7, 10), "full": _tight_grid((16, 24, 32, 48, 64, 96), 14, 40)},
+    trial=_tight,
 )

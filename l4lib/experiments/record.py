@@ -150,7 +150,7 @@ def read_benchmark(name: str) -> dict[str, Any]:
     Examples
     --------
     >>> sorted(read_benchmark("convolution"))
-    ['gradient', 'large', 'machine', 'peers', 'versions']
+    ['gradient', 'machine', 'peers', 'sizes', 'versions']
     """
     path = BENCHMARKS / f"{name}.json"
     if not path.exists():

@@ -105,7 +105,7 @@ def fit_transition(x: ArrayLike, successes: ArrayLike, trials: ArrayLike, *, lev
     wilson(k, n)
     if k.sum() == 0 or k.sum() == n.sum():
         raise ValueError(f"successes: expected both successes and failures, got {int(k.sum())} of {int(n.sum())}")
-    rising = bool(np.average(x, weights=k / k.sum()) >= np.average(x, weights=(n - k) / (n - k).sum()))
+    rising = bool(np.average(x, weights=k) >= np.average(x, weights=n - k))
     sign = 1.0 if rising else -1.0
     won, lost = sign * x[k > 0], sign * x[k < n]
     if won.min() > lost.max():

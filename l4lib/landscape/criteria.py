@@ -1,467 +1,396 @@
-r"""The population landscape of a unit-norm tight frame: what a point looks like, and what is proved about it.
+r"""When is the landscape benign? The hypotheses of the global theorem, each with its margin.
 
-With :math:`\zeta = A^\top q`, :math:`\alpha = \|\zeta\|_4^4` and :math:`h = \max_i \zeta_i^2`, the functions below
-evaluate every inequality of the chapters *Calculus on the sphere*, *Negative curvature everywhere else*, *The cubic
-dichotomy* and *The global theorem*, one function for each, with the claim it belongs to.
-Upper bounds on the least curvature hold at every point, critical or not; the dichotomy needs a critical point.
-
-Three criteria decide from K and μ alone (and an optional κ) that a landscape is benign, that is, has exactly 2m local
-minimisers, one next to each ±a_i, and negative curvature at every other critical point: a closed formula, a sharper
-one with five margins, and a subdivision that is sharper still.
-:func:`global_condition` evaluates all three for a dictionary.
+A dictionary enters through four numbers only: its size :math:`B = \|AA^\top\|`, the largest correlation :math:`g` of
+two atoms, and its least and largest norm; scaled so that the least norm is 1, with :math:`\rho` the ratio of the two.
+:func:`global_condition` evaluates everything for a dictionary; the other functions take the numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
-from l4lib.landscape.cone import atom_gradient_bound
-from l4lib.landscape.curvature import _smaller_eigenvalue
-from l4lib.landscape.dichotomy import dichotomy_condition
-from l4lib.landscape.points import _ROUNDING, _as_b, _as_K, _as_mu, _as_untf
-from l4lib.validate import Array, as_array, as_count, as_dictionary
+from l4lib.validate import Array, as_array, as_count, as_dictionary, as_positive
 
 __all__ = [
     "GlobalCondition",
-    "SharpCondition",
-    "SubdivisionCondition",
-    "admissible_kappa",
-    "closed_condition",
     "condition_table",
+    "far_margin",
     "global_condition",
     "largest_coherence",
-    "sharp_condition",
-    "subdivision_condition",
+    "lift",
+    "minimiser_angle",
+    "plane_survivors",
+    "ratio_margin",
+    "trace_margin",
 ]
 
+_ROUNDING = 1e-9
+"""What the criteria concede to rounding: far above the error of their few operations on numbers of order one."""
 
-_KAPPA_CLOSED = 0.05
-"""The largest κ for which the closed condition was proved."""
+_MOST_BOXES = 20_000
 
-
-Criterion = Literal["dichotomy", "closed", "sharp", "subdivision"]
-
-
-def closed_condition(K: float, mu: float, kappa: float = 0.0) -> float:
-    """The margin min{1/4, 1 − (1+κ)K/3} − μK of the global theorem (−inf for κ > 1/20 or (1+κ)K >= 3).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If K < 1, μ is outside [0, 1] or κ < 0.
-
-    References
-    ----------
-    Claim ``global-theorem``, equation ``eq-global-condition``.
-
-    Examples
-    --------
-    >>> closed_condition(2.0, 0.125), closed_condition(1.2, 0.2) > 0, closed_condition(1.25, 0.25) > 0
-    (0.0, True, False)
-    """
-    K, mu, b = _as_K(K), _as_mu(mu), _as_b(kappa)
-    if kappa > _KAPPA_CLOSED or b <= K:
-        return -np.inf
-    return float(min(0.25, 1.0 - K / b) - mu * K)
+Criterion = Literal["trace", "ratio", "plane"]
 
 
-def admissible_kappa(K: float, mu: float) -> float:
-    """The largest κ in [0, 1/20] for which the closed condition holds; NaN if it fails for κ = 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`closed_condition`.
-
-    References
-    ----------
-    Claim ``global-theorem``.
-
-    Examples
-    --------
-    >>> admissible_kappa(2.0, 0.125)
-    0.05
-    """
-    K, mu = _as_K(K), _as_mu(mu)
-    if closed_condition(K, mu) < -_ROUNDING:
-        return float("nan")
-    return float(max(0.0, min(_KAPPA_CLOSED, 3.0 * (1.0 - mu * K) / K - 1.0)))
+def _numbers(B: Any, g: Any, rho: Any = 1.0) -> tuple[float, float, float]:
+    """The numbers of a frame, checked."""
+    B, rho = as_positive(B, "B"), as_positive(rho, "rho")
+    g = float(as_array(g, "g", ndim=0, shape="()"))
+    if B < 1.0:
+        raise ValueError(f"B: expected at least 1, got {B:g}")
+    if g < 0.0:
+        raise ValueError(f"g: expected at least 0, got {g:g}")
+    if rho < 1.0 - _ROUNDING:
+        raise ValueError(f"rho: expected at least 1, got {rho:g}")
+    return B, g, max(rho, 1.0)
 
 
-@dataclass(frozen=True)
-class SharpCondition:
-    """The sharp criterion, evaluated: five margins that must be positive, and what follows.
+def lift(A: ArrayLike, s: float) -> Array:
+    """The lifted frame a_k(s) = s a_k ⊕ √(1−s²) ‖a_k‖ e_k in R^{n+m}, shape (n+m, m).
 
-    Attributes
-    ----------
-    K, mu, kappa : float
-        The hypotheses.
-    C1, C2, C3, C4, C5 : float
-        The margins of the equations ``eq-margins-middle``, ``eq-margin-interference``, ``eq-margin-convex`` and
-        ``eq-margin-existence`` (C5 is infinite for μ = 0; NaN where an earlier margin fails).
-    h, t : float
-        Every second-order point has best squared correlation at least h and ratio at most t.
-    curvature : float
-        Lower bound on all curvatures at the minimisers.
-    distance : float
-        Upper bound on the angle from a minimiser to its atom.
-    """
-
-    K: float
-    mu: float
-    kappa: float
-    C1: float
-    C2: float
-    C3: float
-    C4: float
-    C5: float
-    h: float
-    t: float
-    curvature: float
-    distance: float
-
-    @property
-    def margin(self) -> float:
-        """The least of the five margins (NaN counts as failed: −inf)."""
-        values = np.array([self.C1, self.C2, self.C3, self.C4, self.C5])
-        return -np.inf if np.isnan(values).any() else float(values.min())
-
-    @property
-    def holds(self) -> bool:
-        """Whether all five margins are positive (beyond rounding)."""
-        return self.margin > _ROUNDING
-
-
-def _existence(K: float, mu: float) -> tuple[float, float]:
-    """The margin C5 and the distance bound, maximised over a grid of radii R."""
-    if mu == 0.0:
-        return np.inf, 0.0
-    R = np.linspace(0.0, np.pi / 6.0, 2002)[1:-1]
-    ratio = mu + np.tan(R)
-    square = np.cos(R) ** 2
-    curvature = square * (4.0 * square - 3.0 - 3.0 * K * ratio * ratio)
-    usable = (curvature > 0.0) & (ratio <= 1.0)
-    slope = atom_gradient_bound(mu, K)
-    margins = np.where(usable, curvature * R - slope, -slope)
-    good = margins > _ROUNDING
-    distance = float(np.min(slope / curvature[good])) if good.any() else np.nan
-    return float(margins.max()), distance
-
-
-def _bootstrap(K: float, mu: float, h: float, t: float) -> tuple[float, float]:
-    """Iterate ``eq-bootstrap`` from h >= h and t <= t until nothing changes."""
-    for _ in range(200):
-        e = t * t + mu * t / h
-        higher = max(h, 1.0 - e / (1.0 - e) * (K - 1.0)) if e < 1.0 else h
-        delta = mu * (K / higher - 1.0)
-
-        def excess(s: float, delta: float = delta) -> float:
-            return s * (1.0 - delta - delta * s - (1.0 - mu) * s * s) - mu
-
-        lower = float(brentq(excess, 0.0, t, xtol=1e-15)) + 1e-14 if excess(t) > 1e-14 else t
-        if higher - h < 1e-12 and t - lower < 1e-12:
-            break
-        h, t = higher, min(t, lower)
-    return h, t
-
-
-def sharp_condition(K: float, mu: float, kappa: float = 0.0) -> SharpCondition:
-    """Evaluate the sharp criterion from K, μ and κ.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If K < 1, μ is outside [0, 1] or κ < 0.
-
-    References
-    ----------
-    Claims ``squeeze`` and ``sharp-criterion``, theorem ``thm-sharp``.
-
-    Examples
-    --------
-    >>> sharp_condition(2.0, 0.15).holds, sharp_condition(2.0, 0.16).holds
-    (True, False)
-    """
-    K, mu, b = _as_K(K), _as_mu(mu), _as_b(kappa)
-    nan = float("nan")
-    if b <= K or b * (1.0 - mu) <= 1.0:
-        return SharpCondition(K, mu, float(kappa), nan, nan, nan, nan, nan, nan, nan, nan, nan)
-    h0, h1 = 1.0 - K / b, 1.0 - 1.0 / b
-    r = float(np.sqrt(b * (K - 1.0) + 1.0))
-    rho = 1.0 - 1.0 / (b * (1.0 - mu))
-    delta1 = mu * (K / h1 - 1.0)
-    a1 = 1.0 - mu * r / (b - 1.0)
-    t1 = float(np.sqrt(max(a1, 0.0) / (b * (1.0 - mu))))
-    C1 = rho - delta1 - mu * r
-    C2 = K * rho - mu * (K / h0 - 1.0) - mu * r
-    C3 = t1 * (a1 * (1.0 - 1.0 / b) - delta1) - mu
-    if min(C1, C2, C3) <= 0.0 or a1 <= 0.0:
-        return SharpCondition(K, mu, float(kappa), C1, C2, C3, nan, nan, nan, nan, nan, nan)
-    if mu == 0.0:
-        h, t = 1.0, 0.0
-    else:
-        t0 = float(brentq(lambda s: s * (a1 - delta1 - (1.0 - mu) * s * s) - mu, 0.0, t1, xtol=1e-15)) + 1e-14
-        h, t = _bootstrap(K, mu, h1, min(t0, t1))
-    C4 = 4.0 * h - 3.0 - 3.0 * K * t * t
-    C5, distance = _existence(K, mu)
-    return SharpCondition(K, mu, float(kappa), C1, C2, C3, C4, C5, h, t, h * C4 if C4 > 0.0 else nan, distance)
-
-
-@dataclass(frozen=True)
-class SubdivisionCondition:
-    """The subdivision criterion, evaluated.
-
-    Attributes
-    ----------
-    K, mu, kappa : float
-        The hypotheses.
-    h, t : float
-        Every second-order point has best squared correlation at least h and ratio at most t.
-    C4, C5 : float
-        The two margins that must be positive, as in the sharp criterion.
-    boxes : int
-        Boxes of (h, t, a) that survive.
-    curvature, distance : float
-        As in :class:`SharpCondition`.
-    """
-
-    K: float
-    mu: float
-    kappa: float
-    h: float
-    t: float
-    C4: float
-    C5: float
-    boxes: int
-    curvature: float
-    distance: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether both margins are positive (beyond rounding)."""
-        return self.C4 > _ROUNDING and self.C5 > _ROUNDING
-
-
-def _survivors(boxes: Array, K: float, mu: float, b: float) -> NDArray[np.bool_]:
-    """Which boxes [h]×[t]×[a] are not excluded by any inequality of a second-order point."""
-    h_low, h_high, t_low, t_high, a_low, a_high = boxes.T
-    P, p = K - h_low, (K - h_low) / h_low
-    spread = np.sqrt(P * np.maximum(a_high - h_low, 0.0)) / h_low
-
-    def concave(s: Array, drain: Array | float) -> Array:
-        return s * (a_low - (1.0 - mu) * s * s - drain)
-
-    keep = a_high >= b * (1.0 - h_high) - _ROUNDING
-    keep &= b * _smaller_eigenvalue(np.ones_like(t_low), t_low * t_low, mu) <= a_high + _ROUNDING
-    keep &= np.minimum(concave(t_low, mu * p), concave(t_high, mu * p)) <= mu + _ROUNDING
-    keep &= np.minimum(concave(t_low, 0.0), concave(t_high, 0.0)) <= mu * (1.0 + spread) + _ROUNDING
-    distance = np.maximum(np.maximum(a_low - 1.0, 1.0 - a_high), 0.0)
-    cauchy = t_high * t_high * np.sqrt((K - 1.0) * p)
-    keep &= distance <= np.minimum(np.minimum(mu * t_high * p, mu * spread), cauchy) + _ROUNDING
-    keep &= a_low <= h_high + t_high * t_high * (K - h_high) + _ROUNDING
-    keep &= a_high >= h_low * (1.0 + t_low * t_low * t_low * t_low) - _ROUNDING
-    return np.asarray(keep)
-
-
-def subdivision_condition(K: float, mu: float, kappa: float = 0.0, *, depth: int = 8) -> SubdivisionCondition:
-    """Enclose all second-order points by bisecting the box of (h, t, a) and discarding what an inequality excludes.
+    Its Gram matrix is (1−s²) diag(‖a_k‖²) + s² AᵀA: orthogonal at s = 0, the given frame (padded) at s = 1, and the
+    norms are the same all the way.
 
     Parameters
     ----------
-    K, mu, kappa : float
-        Overcompleteness, coherence and relative negative curvature.
-    depth : int
-        How often each of the three sides is halved.
+    A : array_like, shape (n, m)
+        The dictionary.
+    s : float
+        Where on the way, 0 <= s <= 1.
 
     Raises
     ------
     TypeError, ValueError
-        If K < 1, μ is outside [0, 1], κ < 0 or the depth is not a whole number of at least 1.
+        If A is not a dictionary or s is outside [0, 1].
 
     References
     ----------
-    Claim ``subdivision-criterion``, proposition ``prop-subdivision``.
+    Claim ``lift``, equation ``eq-lift``.
 
     Examples
     --------
-    >>> subdivision_condition(2.0, 1 / 6).holds, subdivision_condition(2.0, 0.18).holds
-    (True, False)
+    >>> from l4lib.data import coherence, simplex
+    >>> round(coherence(lift(simplex(4), 0.6)), 12)  # 0.36 times 1/4
+    0.09
     """
-    K, mu, b = _as_K(K), _as_mu(mu), _as_b(kappa)
-    depth = as_count(depth, "depth")
-    nan = float("nan")
-    if b <= K or mu >= 1.0:
-        return SubdivisionCondition(K, mu, float(kappa), nan, nan, nan, nan, 0, nan, nan)
-    h0 = 1.0 - K / b
-    boxes = np.array([[h0, 1.0, 0.0, 1.0, h0, K]])
-    for _ in range(depth):
-        for axis in (0, 2, 4):
+    A = as_dictionary(A)
+    s = float(as_array(s, "s", ndim=0, shape="()"))
+    if not 0.0 <= s <= 1.0:
+        raise ValueError(f"s: expected a number in [0, 1], got {s:g}")
+    return np.vstack([s * A, np.sqrt(1.0 - s * s) * np.diag(np.linalg.norm(A, axis=0))])
+
+
+# The hypotheses
+
+
+def far_margin(B: float, g: float) -> float:
+    """1 − B/3 − g, for norms of at least 1: positive, no local minimiser has h <= 2/3.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If B < 1 or g < 0.
+
+    References
+    ----------
+    Claims ``far-theorem`` and ``global-theorem``, equation ``eq-global-condition``.
+
+    Examples
+    --------
+    >>> round(far_margin(2.0, 0.25), 4)
+    0.0833
+    """
+    B, g, _ = _numbers(B, g)
+    return 1.0 - B / 3.0 - g
+
+
+def trace_margin(B: float, g: float, rho: float = 1.0) -> float:
+    """1 − 9g²(B²−1) − 25g²(ρ⁴−1)(3B/2 − 1), for norms in [1, ρ]: positive, each atom has its minimiser with h > 5/6.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If B < 1, g < 0 or ρ < 1.
+
+    References
+    ----------
+    Claim ``near-theorem``, equation ``eq-near-condition``.
+
+    Examples
+    --------
+    >>> trace_margin(2.0, 0.19) > 0 > trace_margin(2.0, 0.2)
+    True
+    """
+    B, g, rho = _numbers(B, g, rho)
+    return 1.0 - 9.0 * g * g * (B * B - 1.0) - 25.0 * g * g * (rho**4 - 1.0) * (1.5 * B - 1.0)
+
+
+def ratio_margin(B: float, mu: float) -> float:
+    """2/(3B+2) − μ, for unit norms and B < 3: nonnegative, no second-order point with h >= 2/3 is degenerate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If B < 1 or μ < 0.
+
+    References
+    ----------
+    Claim ``ratio-condition``, equation ``eq-ratio-condition``.
+
+    Examples
+    --------
+    >>> ratio_margin(2.0, 0.25)
+    0.0
+    """
+    B, mu, _ = _numbers(B, mu)
+    return 2.0 / (3.0 * B + 2.0) - mu if B < 3.0 else -np.inf
+
+
+def _kept(boxes: Array, B: float, mu: float) -> NDArray[np.bool_]:
+    """Which boxes [x]×[z] of the plane may contain a degenerate second-order point, or one that ends the lift."""
+    x0, x1, z0, z1 = boxes.T
+    h0, h1 = 1.0 - x1, 1.0 - x0
+    own = h1 * ((1.0 + z1 - x0) * (1.0 + 2.0 * h1) / 3.0 - 1.0)
+    W = np.minimum(mu * mu * (B - h0), np.maximum(own, 0.0))
+    second_order = z1 >= 3.0 * x0 - _ROUNDING
+    second_order &= h0 * (z0 - x1) <= np.sqrt(W * z1) + _ROUNDING
+    alpha = h0 * (h0 + z0)
+    others = mu * mu * np.maximum((B - h0) ** 2 - h0 * z0, 0.0)
+    # 10/9 α² − α increases for α ≥ 9/20, and α ≥ h² ≥ 4/9 or so where h ≥ 2/3: take the smaller end or that minimum.
+    alpha = np.maximum(alpha, 0.45)
+    trace = 10.0 / 9.0 * alpha * alpha - alpha <= 2.0 * h1 * W + others + _ROUNDING
+    t0 = np.sqrt(np.maximum((1.0 + z0 - x1) / 3.0 - x1, 0.0) / (B - x0))
+    t1 = np.minimum((z1 / h0) ** 0.25, 1.0)
+    pull = mu * (1.0 + np.sqrt((B - h0) * z1) / h0)
+
+    def push(t: Array) -> Array:
+        return t * (1.0 + z0 - x1 - (1.0 - mu) * t * t)
+
+    ratio = (t0 <= t1 + _ROUNDING) & (np.minimum(push(t0), push(t1)) <= pull + _ROUNDING)
+    end = (x1 >= 1.0 / 3.0) | (z1 >= h0)
+    return np.asarray(second_order & (end | (trace & ratio)))
+
+
+def plane_survivors(B: float, mu: float, *, depth: int = 12) -> int:
+    """How many boxes of the (x, z)-plane survive; 0 decides that no second-order point with h >= 2/3 is degenerate.
+
+    Parameters
+    ----------
+    B, mu : float
+        Frame bound and coherence of unit atoms.
+    depth : int
+        How often each side of [0, 1/3] × [0, B − 2/3] is halved, unless more than 20 000 boxes survive before.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If B < 1, μ < 0 or the depth is not a whole number of at least 1.
+
+    References
+    ----------
+    Claim ``plane-criterion``, proposition ``prop-plane``.
+
+    Examples
+    --------
+    >>> plane_survivors(1.5, 0.44), plane_survivors(1.5, 0.46) > 0
+    (0, True)
+    """
+    B, mu, _ = _numbers(B, mu)
+    boxes = np.array([[0.0, 1.0 / 3.0, 0.0, B - 2.0 / 3.0]])
+    for _ in range(as_count(depth, "depth")):
+        for axis in (0, 2):
             lower, upper = boxes.copy(), boxes.copy()
             lower[:, axis + 1] = upper[:, axis] = (boxes[:, axis] + boxes[:, axis + 1]) / 2.0
             boxes = np.vstack([lower, upper])
-            boxes = boxes[_survivors(boxes, K, mu, b)]
-    # Nothing survives only if no unit-norm tight frame has this K and μ (the global minimiser would).
-    h, t = float(np.min(boxes[:, 0], initial=1.0)), float(np.max(boxes[:, 3], initial=0.0))
-    C4 = 4.0 * h - 3.0 - 3.0 * K * t * t
-    C5, distance = _existence(K, mu)
-    return SubdivisionCondition(K, mu, float(kappa), h, t, C4, C5, len(boxes), h * C4 if C4 > 0.0 else nan, distance)
+            boxes = boxes[_kept(boxes, B, mu)]
+        if len(boxes) > _MOST_BOXES:  # a whole piece of the plane survives, and would at every depth
+            break
+    return len(boxes)
+
+
+def minimiser_angle(B: float, mu: float) -> float:
+    """The angle arctan(7/2 · μ²√(B(B−1))) within which each minimiser lies of its atom (unit norms, trace condition).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If B < 1, μ < 0 or the trace condition fails, under which the angle is proved.
+
+    References
+    ----------
+    Claim ``location``, equation ``eq-angle``.
+
+    Examples
+    --------
+    >>> round(minimiser_angle(2.0, 0.1), 4)
+    0.0495
+    """
+    if trace_margin(B, mu) <= 0.0:
+        raise ValueError(f"mu: expected 9μ²(B²−1) < 1, where the angle is proved, got {9 * mu * mu * (B * B - 1):g}")
+    return float(np.arctan(3.5 * mu * mu * np.sqrt(B * (B - 1.0))))
+
+
+# All together
 
 
 @dataclass(frozen=True)
 class GlobalCondition:
-    """What the global theorem says about one dictionary.
+    """What the global theorem says about one dictionary, after scaling its least norm to 1.
 
     Attributes
     ----------
     n, m : int
         Size.
-    K, mu, kappa : float
-        Overcompleteness, coherence, relative negative curvature asked for.
-    dichotomy : float
-        Margin of the classical route, for comparison (κ = 0 only).
-    closed : float
-        Margin of the closed condition.
-    sharp : SharpCondition
-        The five margins of the sharp criterion.
-    subdivision : SubdivisionCondition
-        The subdivision criterion.
+    B, g, rho : float
+        The largest eigenvalue of AAᵀ, the largest |G_ij|, the ratio of the largest norm to the least.
+    far, trace : float
+        The margins of the two hypotheses of the theorem.
+    ratio : float
+        The margin of the first larger condition (NaN unless all norms are equal).
+    survivors : int
+        The boxes that survive in the second larger condition (−1 if it was not needed or norms differ).
     """
 
     n: int
     m: int
-    K: float
-    mu: float
-    kappa: float
-    dichotomy: float
-    closed: float
-    sharp: SharpCondition
-    subdivision: SubdivisionCondition
+    B: float
+    g: float
+    rho: float
+    far: float
+    trace: float
+    ratio: float
+    survivors: int
 
     @property
     def by(self) -> Criterion | None:
-        """The simplest criterion that proves the landscape benign; None if none does (which decides nothing)."""
-        if self.closed >= -_ROUNDING:
-            return "closed"
-        if self.sharp.holds:
-            return "sharp"
-        return "subdivision" if self.subdivision.holds else None
+        """The simplest condition that proves the landscape benign; None if none does (which decides nothing)."""
+        if self.far <= _ROUNDING:
+            return None
+        if self.trace > _ROUNDING:
+            return "trace"
+        if self.ratio >= -_ROUNDING:
+            return "ratio"
+        return "plane" if self.survivors == 0 else None
 
     @property
     def holds(self) -> bool:
-        """Whether the landscape is proved benign: 2m minimisers, λ_min < −κα at every other critical point."""
+        """Whether the landscape is proved benign: 2m local minimisers, λ_min < 0 at every other critical point."""
         return self.by is not None
 
+    @property
+    def rate(self) -> float:
+        """κ with λ_min ≤ −κα at every other critical point: min{1/5, 3(1−g)/B − 1} by the trace, else 0."""
+        return min(0.2, 3.0 * (1.0 - self.g) / self.B - 1.0) if self.by == "trace" else 0.0
 
-def global_condition(A: ArrayLike, *, kappa: float = 0.0) -> GlobalCondition:
-    """Evaluate the conditions of the global theorem for a unit-norm tight frame.
+
+def global_condition(A: ArrayLike) -> GlobalCondition:
+    """Evaluate the hypotheses of the global theorem for a dictionary that spans, of any norms.
 
     Parameters
     ----------
     A : array_like, shape (n, m)
-        A unit-norm tight frame, n >= 2.
-    kappa : float
-        How much relative negative curvature to ask for, λ_min < −κα at all critical points that are no minimisers.
+        The dictionary, n >= 2, of rank n.
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a unit-norm tight frame with n >= 2, or κ < 0.
+        If A is not a dictionary of rank n >= 2.
 
     References
     ----------
-    Claims ``global-theorem``, ``sharp-criterion`` and ``subdivision-criterion``.
+    Claims ``global-theorem``, ``ratio-condition`` and ``plane-criterion``.
 
     Examples
     --------
     >>> from l4lib.data import icosahedron, identity_hadamard, simplex
-    >>> [global_condition(A).by for A in (identity_hadamard(64), simplex(5), simplex(4), icosahedron())]
-    ['closed', 'closed', 'subdivision', None]
+    >>> [global_condition(A).by for A in (identity_hadamard(64), identity_hadamard(16), simplex(3), icosahedron())]
+    ['trace', 'ratio', 'trace', None]
     """
     A = as_dictionary(A)
-    n, K, mu = _as_untf(A)
-    return GlobalCondition(
-        n=n,
-        m=A.shape[1],
-        K=K,
-        mu=mu,
-        kappa=float(kappa),
-        dichotomy=dichotomy_condition(K, mu),
-        closed=closed_condition(K, mu, kappa),
-        sharp=sharp_condition(K, mu, kappa),
-        subdivision=subdivision_condition(K, mu, kappa),
-    )
+    n, m = A.shape
+    if n < 2 or np.linalg.matrix_rank(A) < n:
+        raise ValueError(
+            f"A: expected n >= 2 and atoms that span, got shape {A.shape}, rank {np.linalg.matrix_rank(A)}"
+        )
+    G = A.T @ A
+    norms = np.diag(G)
+    least = float(norms.min())
+    B = max(float(np.linalg.norm(A, 2)) ** 2 / least, 1.0)
+    g = float(np.max(np.abs(G - np.diag(norms)))) / least
+    rho = float(np.sqrt(norms.max() / least))
+    equal = rho < 1.0 + _ROUNDING
+    far, trace = far_margin(B, g), trace_margin(B, g, 1.0 if equal else rho)
+    ratio = ratio_margin(B, g) if equal else float("nan")
+    needed = equal and far > _ROUNDING and max(trace, ratio) <= _ROUNDING
+    return GlobalCondition(n, m, B, g, rho, far, trace, ratio, plane_survivors(B, g) if needed else -1)
 
 
-def _satisfied(criterion: Criterion, K: float, mu: float, kappa: float) -> bool:
-    if criterion == "dichotomy":
-        return dichotomy_condition(K, mu) >= 0.0
-    if criterion == "closed":
-        return closed_condition(K, mu, kappa) >= 0.0
-    if criterion == "sharp":
-        return sharp_condition(K, mu, kappa).holds
-    return subdivision_condition(K, mu, kappa).holds
+def _admitted(criterion: Criterion, B: float, mu: float) -> bool:
+    if far_margin(B, mu) <= 0.0:
+        return False
+    if criterion == "trace":
+        return trace_margin(B, mu) > 0.0
+    return ratio_margin(B, mu) >= 0.0 if criterion == "ratio" else plane_survivors(B, mu) == 0
 
 
-def largest_coherence(K: float, criterion: Criterion, kappa: float = 0.0) -> float:
-    """The largest coherence (to 1e-4, rounded down) that a criterion admits at overcompleteness K; 0 if none.
+def largest_coherence(B: float, criterion: Criterion) -> float:
+    """The largest coherence (a multiple of 1e-4, rounded down) that a condition admits for unit norms; 0 if none.
+
+    At most B − 1, the largest coherence that unit atoms with AAᵀ ⪯ B·I can have.
 
     Raises
     ------
     TypeError, ValueError
-        If K < 1, κ < 0 or the criterion is unknown.
+        If B < 1 or the criterion is unknown.
 
     Examples
     --------
-    >>> [largest_coherence(2.0, c) for c in ("dichotomy", "closed", "sharp", "subdivision")]
-    [0.0098, 0.125, 0.1515, 0.1675]
+    >>> [largest_coherence(2.0, c) for c in ("trace", "ratio", "plane")]
+    [0.1924, 0.25, 0.2718]
     """
-    K, _ = _as_K(K), _as_b(kappa)
-    if criterion not in ("dichotomy", "closed", "sharp", "subdivision"):
-        raise ValueError(f"criterion: expected dichotomy, closed, sharp or subdivision, got {criterion!r}")
-    # Each criterion gets harder as μ grows, so bisect on whole multiples of 1e-4.
-    low, high = 0, 10_000
+    B, _, _ = _numbers(B, 0.0)
+    if criterion not in ("trace", "ratio", "plane"):
+        raise ValueError(f"criterion: expected trace, ratio or plane, got {criterion!r}")
+    # Each condition gets harder as μ grows, so bisect on whole multiples of 1e-4.
+    low, high = 0, int(np.floor(min(B - 1.0, 1.0) * 10_000 + 1e-6)) + 1
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _satisfied(criterion, K, middle / 10_000, kappa) else (low, middle)
+        low, high = (middle, high) if _admitted(criterion, B, middle / 10_000) else (low, middle)
     return low / 10_000
 
 
-def condition_table(overcompleteness: ArrayLike = (1.1, 1.25, 1.5, 2.0, 2.25, 2.5, 2.75)) -> pd.DataFrame:
-    """How much coherence each criterion admits, and from which n on a frame that meets the Welch bound has so little.
+def condition_table(bounds: ArrayLike = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75)) -> pd.DataFrame:
+    """How much coherence each condition admits, beside min{1 − B/3, B − 1}, which is conjectured to be enough.
 
     Parameters
     ----------
-    overcompleteness : array_like, shape (k,)
-        Values of K > 1.
+    bounds : array_like, shape (k,)
+        Values of B; for unit-norm tight frames B = K.
 
     Returns
     -------
     pandas.DataFrame
-        One row a value of K; for each criterion the largest μ, and the least n with μ ≥ √((K−1)/(Kn−1)) (the Welch
-        bound with m = Kn; whether a frame of that size attains it is another matter).
+        One row a value; all numbers rounded down to 1e-4.
 
     Raises
     ------
     TypeError, ValueError
-        If a value of K is below 1.
+        If a value is below 1.
 
     Examples
     --------
-    >>> condition_table([2.0]).loc[0, ["mu_closed", "n_closed"]].tolist()
-    [0.125, 33.0]
+    >>> condition_table([2.5]).loc[0].tolist()
+    [2.5, 0.1454, 0.1666, 0.1666, 0.1666]
     """
     rows = []
-    for K in as_array(overcompleteness, "overcompleteness", ndim=1, shape="(k,)"):
-        row: dict[str, float] = {"K": float(K)}
-        for criterion in ("dichotomy", "closed", "sharp", "subdivision"):
-            mu = largest_coherence(float(K), criterion)
-            row[f"mu_{criterion}"] = mu
-            row[f"n_{criterion}"] = float(np.ceil(((K - 1.0) / mu**2 + 1.0) / K - 1e-9)) if mu > 0.0 else np.inf
+    for B in as_array(bounds, "bounds", ndim=1, shape="(k,)"):
+        row = {"B": float(B)}
+        row |= {c: largest_coherence(float(B), c) for c in ("trace", "ratio", "plane")}
+        row["limit"] = np.floor(max(min(1.0 - B / 3.0, B - 1.0), 0.0) * 1e4 + 1e-6) / 1e4
         rows.append(row)
     return pd.DataFrame(rows)

@@ -1,231 +1,246 @@
-"""What a small perturbation leaves of the landscape: critical points that persist, and exactly 2m minimisers."""
+r"""What a small perturbation leaves of the landscape: near-critical points, and exactly 2m minimisers.
+
+For a unit-norm tight frame and an objective φ_T + const + Δ with |Δ| ≤ ε on the sphere, a critical point has
+‖grad φ_T‖ ≤ 4ε, and curvature is known up to E = 16ε.
+Two inequalities at such points, one of curvature and one of slope, carry all the theorems of *From population to
+samples* and the sample theorem of *Geometry in a region*.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from l4lib.landscape.cone import atom_gradient_bound
-from l4lib.validate import (
-    Array,
-    as_count,
-    as_positive,
-)
+from l4lib.quartic import phi_T, tangent_basis
+from l4lib.validate import Array, as_array, as_count, as_dictionary, as_positive, as_unit_points
 
-__all__ = ["CriticalPersistence", "LandscapeGuarantee", "landscape_guarantee", "persistence", "perturbation_budget"]
-
-
-# What survives
+__all__ = [
+    "LandscapeGuarantee",
+    "NearCriticalSlacks",
+    "descent_height",
+    "height_curvature",
+    "landscape_guarantee",
+    "low_curvature",
+    "middle_margin",
+    "near_critical_slacks",
+    "persistence",
+    "perturbation_budget",
+]
 
 
 @dataclass(frozen=True)
-class CriticalPersistence:
-    """What becomes of a strict local minimiser of φ_T under a perturbation of injective norm ε.
+class NearCriticalSlacks:
+    """The two inequalities of a near-critical point, scaled to ν_i = 1 for its best atom i.
 
     Attributes
     ----------
-    holds : bool
-        Whether the hypothesis of the theorem is satisfied.
-    distance : float
-        How far the perturbed minimiser can be (radians); inf if the theorem does not apply.
-    radius : float
-        It is the only critical point within this distance; 0 if the theorem does not apply.
+    h, z : float
+        ζ_i²/ν_i² and α/ζ_i² − ζ_i² in that scale.
     curvature : float
-        Lower bound of the Hessian of the perturbed objective at the old minimiser, σ − 16ε.
+        χz + 2(γ/α)√(hx) − x with x = 1 − h, χ = (1+κ)/3, κ = −λ_min/α and γ = ‖grad φ_T‖; not negative.
+    slope : float
+        (g/h)√((B−h)z) + γ√x/h^{3/2} − |z − x|; not negative.
     """
 
-    holds: bool
-    distance: float
-    radius: float
+    h: float
+    z: float
     curvature: float
+    slope: float
 
 
-def persistence(sigma: float, K: float, epsilon: float) -> CriticalPersistence:
-    """Whether a minimiser of φ_T with Hessian at least σ, of a UNTF, persists when ‖Δ‖ = ε, and how far it moves.
+def near_critical_slacks(A: ArrayLike, q: ArrayLike) -> NearCriticalSlacks:
+    """Evaluate the near-critical inequalities at any point, for any dictionary.
+
+    Parameters
+    ----------
+    A : array_like, shape (n, m)
+        A dictionary, tight or not, with atoms of any norms.
+    q : array_like, shape (n,)
+        A point of the sphere.
 
     Raises
     ------
     TypeError, ValueError
-        If σ or K is not positive or ε is negative.
+        If A is not a dictionary or q not a unit vector of R^n.
 
     References
     ----------
-    Claim ``persistence`` (hypothesis: 128 ε (K + 4ε) < (σ − 16ε)²).
+    Claim ``near-critical``, equations ``eq-near-curvature`` and ``eq-near-slope``.
 
     Examples
     --------
-    >>> moved = persistence(0.9, 1.5, 1e-3)
-    >>> moved.holds, round(moved.distance, 4)
-    (True, 0.009)
+    >>> import numpy as np
+    >>> slacks = near_critical_slacks(np.eye(2), np.array([0.6, 0.8]))
+    >>> round(slacks.h, 2), slacks.curvature > 0, slacks.slope > -1e-12
+    (0.64, True, True)
     """
-    sigma, K = as_positive(sigma, "sigma"), as_positive(K, "K")
-    epsilon = float(epsilon)
-    if not (np.isfinite(epsilon) and epsilon >= 0.0):
-        raise ValueError(f"epsilon: expected a finite number of at least 0, got {epsilon}")
-    rest = sigma - 16.0 * epsilon
-    holds = rest > 0.0 and 128.0 * epsilon * (K + 4.0 * epsilon) < rest * rest
-    return CriticalPersistence(
-        holds=holds,
-        distance=8.0 * epsilon / rest if holds else np.inf,
-        radius=rest / (16.0 * K + 64.0 * epsilon) if holds else 0.0,
-        curvature=rest,
+    A = as_dictionary(A)
+    point = as_unit_points(q, A.shape[0], "q")
+    zeta = A.T @ point
+    i = int(np.argmax(np.abs(zeta)))
+    scale = float(np.linalg.norm(A[:, i]))
+    A, zeta = A / scale, zeta / scale
+    gram = np.abs(A.T @ A)
+    np.fill_diagonal(gram, 0.0)
+    phi, basis = phi_T(A), tangent_basis(point)
+    alpha, h = float(np.sum(zeta**4)), float(zeta[i] ** 2)
+    gamma = float(np.linalg.norm(phi.gradient(point)))
+    chi = (1.0 - float(np.linalg.eigvalsh(basis.T @ phi.hessian(point) @ basis)[0]) / alpha) / 3.0
+    x, z = max(0.0, 1.0 - h), max(0.0, alpha / h - h)
+    B, g = float(np.linalg.norm(A, 2) ** 2), float(gram.max())
+    return NearCriticalSlacks(
+        h=h,
+        z=z,
+        curvature=float(chi * z + 2.0 * gamma / alpha * np.sqrt(h * x) - x),
+        slope=float(g / h * np.sqrt(max(0.0, B - h) * z) + gamma * np.sqrt(x) / h**1.5 - abs(z - x)),
     )
+
+
+# The three zones of a unit-norm tight frame
+
+
+def low_curvature(n: int, K: float, threshold: float) -> float:
+    """Γ: every point with h = max ζ_i² < ``threshold`` has λ_min ≤ −Γ.
+
+    The smaller value of h(3−K−3h) at the threshold and where it meets K(3−(n+2)h)/(n−1).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n < 2, K is not in [1, 3) or the threshold is not in (0, 2/3).
+
+    References
+    ----------
+    Claim ``three-zones``, equation ``eq-low-curvature``.
+
+    Examples
+    --------
+    >>> round(low_curvature(64, 2.0, 0.2), 4)
+    0.0287
+    """
+    n, K = as_count(n, "n", minimum=2), _as_overcompleteness(K)
+    if not 0.0 < threshold < 2.0 / 3.0:
+        raise ValueError(f"threshold: expected a number in (0, 2/3), got {threshold}")
+    # 3h² − (3 − K + K(n+2)/(n−1)) h + 3K/(n−1) = 0, the smaller root
+    b, c = 3.0 - K + K * (n + 2.0) / (n - 1.0), 3.0 * K / (n - 1.0)
+    crossing = 2.0 * c / (b + np.sqrt(b * b - 12.0 * c)) if b * b >= 12.0 * c else np.inf
+    return float(min(h * (3.0 - K - 3.0 * h) for h in (threshold, min(crossing, threshold))))
+
+
+def middle_margin(K: float, mu: float, kappa: float, eta: float) -> float:
+    r"""The margin 3(1−μ)/K − F(κ, η); if it is positive, h > 2/3 at the points of its theorem.
+
+    :math:`F(\kappa,\eta)=(1+\kappa)\frac{6+7\eta}{6-14\eta}+3\eta` for points with λ_min ≥ −κα and slope
+    ‖grad‖ ≤ ηα√h.
+
+    Raises
+    ------
+    ValueError
+        If K < 1, μ is not in [0, 1], or κ or η is negative.
+
+    References
+    ----------
+    Claim ``three-zones``, equation ``eq-middle``.
+
+    Examples
+    --------
+    >>> middle_margin(1.5, 0.0, 0.0, 0.0)
+    1.0
+    """
+    K, mu = _as_overcompleteness(K, limit=np.inf), _as_coherence(mu)
+    if min(kappa, eta) < 0.0:
+        raise ValueError(f"kappa, eta: expected numbers of at least 0, got {kappa} and {eta}")
+    if eta >= 3.0 / 7.0:
+        return -np.inf
+    return float(3.0 * (1.0 - mu) / K - (1.0 + kappa) * (6.0 + 7.0 * eta) / (6.0 - 14.0 * eta) - 3.0 * eta)
+
+
+def height_curvature(alpha: ArrayLike, K: float, mu: float) -> Array:
+    r"""α − 3√(α(1−α) + μ²(K²−α)): a lower bound of the Hessian of φ_T at any point of height α.
+
+    Raises
+    ------
+    ValueError
+        If K < 1 or μ is not in [0, 1].
+
+    References
+    ----------
+    Claim ``three-zones``, equation ``eq-height-curvature``.
+
+    Examples
+    --------
+    >>> float(height_curvature(1.0, 1.0, 0.0))
+    1.0
+    """
+    K, mu = _as_overcompleteness(K, limit=np.inf), _as_coherence(mu)
+    height = as_array(alpha, "alpha", ndim=(0, 1), shape="() or (r,)")
+    rest = height * (1.0 - height) + mu * mu * (K * K - height)
+    return np.asarray(height - 3.0 * np.sqrt(np.maximum(rest, 0.0)))
+
+
+def _high_margin(K: float, mu: float, E: float) -> float:
+    """The curvature at heights above 1 − 2E², less E; −inf for E > 1/8."""
+    return float(height_curvature(1.0 - 2.0 * E * E, K, mu)) - E if E <= 0.125 else -np.inf
+
+
+def _middle(K: float, mu: float, E: float, h: float) -> float:
+    """The middle margin at height h with the floor α ≥ 3h(1−h) − E."""
+    alpha = 3.0 * h * (1.0 - h) - E
+    return middle_margin(K, mu, E / alpha, E / (4.0 * alpha * np.sqrt(h))) if alpha > 0.0 else -np.inf
 
 
 @dataclass(frozen=True)
 class LandscapeGuarantee:
-    """The finite-sample landscape theorem, evaluated for a bound ε of the injective norm.
+    """The finite-sample theorem for a bound ε of the injective norm.
 
     Attributes
     ----------
     holds : bool
-        Whether every condition is satisfied: for every Δ with ‖Δ‖ < ε, φ_DL then has exactly 2m local minimisers, one
-        near each ±a_i, and every other critical point has λ_min <= −16(ε − ‖Δ‖).
-    epsilon : float
-        The bound ε.
-    threshold : float
-        The threshold h̄ in (0, 1 − K/3) that was used.
-    low : float
-        Γ(h̄): φ_T has λ_min <= −Γ at every point with max ζ_i² < h̄; the theorem wants 16ε <= Γ.
-    margins : tuple of float
-        C₁, …, C₅, all wanted positive (NaN where an earlier one fails).
-    h, t : float
-        The minimisers have ⟨a_i, q⟩² >= h and |⟨a_j, q⟩| <= t |⟨a_i, q⟩| for all other j.
-    distance : float
-        Bound on the angle between a minimiser and its atom; inf if C₅ is not positive.
+        Whether all margins are positive: every Δ with |Δ| ≤ ε then leaves exactly 2m local minimisers, and every other
+        critical point has λ_min < −16(ε − ‖Δ‖).
+    epsilon, threshold : float
+        The bound ε and the threshold h̄ in (0, 2/3).
+    low, middle, high : float
+        The margins of the three zones; the Hessian of the sample objective at its minimisers is at least ``high``.
     """
 
     holds: bool
     epsilon: float
     threshold: float
     low: float
-    margins: tuple[float, float, float, float, float]
-    h: float
-    t: float
-    distance: float
+    middle: float
+    high: float
 
-
-def _low_curvature(threshold: Array, n: int, K: float) -> Array:
-    """Γ(h̄), Equation ``eq-low-curvature``: the least over 1/n <= h <= h̄ of max(h(3−K−3h), K(3−(n+2)h)/(n−1)).
-
-    The first function is concave and the second decreasing and affine: the least value of their maximum is at an end
-    of the interval or where they cross.
-    """
-
-    def curvature(h: Array) -> Array:
-        best: Array = np.maximum(h * (3.0 - K - 3.0 * h), K * (3.0 - (n + 2.0) * h) / (n - 1.0))
-        return best
-
-    # h(3−K−3h) = K(3−(n+2)h)/(n−1)
-    crossings = np.roots([-3.0, 3.0 - K + K * (n + 2.0) / (n - 1.0), -3.0 * K / (n - 1.0)])
-    least = np.minimum(curvature(np.full_like(threshold, 1.0 / n)), curvature(threshold))
-    for h in crossings[np.isreal(crossings)].real:
-        least = np.where((h >= 1.0 / n) & (h <= threshold), np.minimum(least, curvature(h)), least)
-    return np.where(threshold < 1.0 / n, np.inf, least)
-
-
-def _least_root(linear: Array, square: Array, cube: float, level: Array, top: Array) -> Array:
-    """The least t >= 0 with t(linear − square·t − cube·t²) = level, or ``top`` where the left side stays below there.
-
-    The left side is concave, so that Newton's method from 0 approaches the root from below.
-    """
-    t = np.zeros_like(top)
-    for _ in range(60):
-        slope = linear - 2.0 * square * t - 3.0 * cube * t * t
-        gap = level - t * (linear - square * t - cube * t * t)
-        t = np.where((slope > 0.0) & (gap > 0.0), np.minimum(t + gap / np.where(slope > 0.0, slope, 1.0), top), t)
-    return np.where(top * (linear - square * top - cube * top * top) > level, t, top)
-
-
-def _squeeze(n: int, K: float, mu: float, epsilon: Array, threshold: Array) -> dict[str, Array]:
-    """Every constant of the finite-sample theorem, elementwise over arrays of ε and h̄."""
-    g, kappa = 4.0 * epsilon, 16.0 * epsilon / (threshold * threshold)
-    b = 3.0 / (1.0 + kappa)
-    valid = b * (1.0 - mu) > 1.0
-    b = np.where(valid, b, np.nan)
-    h1 = 1.0 - 1.0 / b
-    h0 = np.minimum(threshold, h1)
-    r, rho = np.sqrt(b * (K - 1.0) + 1.0), 1.0 - 1.0 / (b * (1.0 - mu))
-    slope0, slope1 = g * h0**-1.5, g * h1**-1.5
-    delta1 = mu * (K / h1 - 1.0)
-    C1 = rho - delta1 - r * (mu + slope1)
-    C2 = b * rho * (1.0 - h0) - mu * (K / h0 - 1.0) - r * (mu + slope0)
-    a1 = 1.0 - mu * r / (b - 1.0) - slope1 / np.sqrt(b)
-    t1 = np.sqrt(np.where(a1 > 0.0, a1, np.nan) / (b * (1.0 - mu)))
-    C3 = t1 * (a1 * (1.0 - 1.0 / b) - delta1) - mu - slope1
-    C3 = np.where((C1 > 0.0) & (C2 > 0.0), C3, np.nan)
-    zero = np.zeros_like(t1)
-    h, t = h1, _least_root(a1 - delta1, zero, 1.0 - mu, mu + slope1, np.where(C3 > 0.0, t1, np.nan))
-    for _ in range(12):
-        slope, delta, e = g * h**-1.5, mu * (K / h - 1.0), t * t + mu * t / h
-        rest = np.where(e < 1.0, 1.0 - e, np.nan)
-        x = (slope + np.sqrt(slope * slope + 4.0 * rest * e * (K - 1.0))) / (2.0 * rest)
-        linear = 1.0 - slope * np.sqrt(1.0 - h) - delta
-        t = _least_root(linear, delta, 1.0 - mu, mu + slope, t)
-        h = np.fmax(h, 1.0 - x * x)
-    C4 = h * (4.0 * h - 3.0 - 3.0 * K * t * t) - 16.0 * epsilon
-    slope_at_atom = atom_gradient_bound(mu, K) + g
-    R = np.linspace(0.0, 0.5, 251)[1:]
-    c2, t_R = np.cos(R) ** 2, mu + np.tan(R)
-    convexity = np.where(t_R <= 1.0, c2 * (4.0 * c2 - 3.0 - 3.0 * K * t_R * t_R), -np.inf) - 16.0 * epsilon[..., None]
-    excess = np.where(convexity > 0.0, convexity * R - slope_at_atom[..., None], -np.inf)
-    C5 = np.max(excess, axis=-1)
-    reach = slope_at_atom[..., None] / np.where(excess > 0.0, convexity, 1.0)
-    return {
-        "low": _low_curvature(threshold, n, K),
-        "margins": np.stack([C1, C2, C3, C4, np.where(np.isnan(C4), np.nan, C5)]),
-        "h": h,
-        "t": t,
-        "distance": np.min(np.where(excess > 0.0, reach, np.inf), axis=-1),
-    }
-
-
-def _holds(found: dict[str, Array], epsilon: Array) -> NDArray[np.bool_]:
-    enough: NDArray[np.bool_] = (16.0 * epsilon <= found["low"]) & np.all(found["margins"] > 0.0, axis=0)
-    return enough
-
-
-def _thresholds(K: float) -> Array:
-    return np.linspace(0.0, 1.0 - K / 3.0, 402)[1:-1]
-
-
-def _frame_numbers(n: int, K: float, mu: float) -> tuple[int, float, float]:
-    n, K, mu = as_count(n, "n", minimum=2), as_positive(K, "K"), float(mu)
-    if K < 1.0:
-        raise ValueError(f"K: expected at least 1, got {K}")
-    if not 0.0 <= mu <= 1.0:
-        raise ValueError(f"mu: expected a coherence in [0, 1], got {mu}")
-    return n, K, mu
+    @property
+    def shift(self) -> float:
+        """4ε/``high``, a bound of the distance between a sample minimiser and the population's; inf if silent."""
+        return 4.0 * self.epsilon / self.high if self.holds else np.inf
 
 
 def landscape_guarantee(
     n: int, K: float, mu: float, epsilon: float, *, threshold: float | None = None
 ) -> LandscapeGuarantee:
-    """Evaluate the finite-sample landscape theorem for a UNTF (n, K, μ) and a bound ε of the injective norm.
+    """Evaluate the finite-sample theorem for a UNTF (n, K, μ) and a bound ε of the injective norm.
 
     Parameters
     ----------
     n : int
         Dimension, at least 2.
     K : float
-        Overcompleteness m/n of the frame, at least 1.
+        Overcompleteness of the frame, in [1, 3).
     mu : float
-        Its mutual coherence, in [0, 1].
+        Its coherence, in [0, 1].
     epsilon : float
-        A positive number above ‖Δ‖, such as :attr:`InjectiveNorm.upper`.
+        An upper bound of |Δ| on the sphere, such as :attr:`InjectiveNorm.upper`.
     threshold : float, optional
-        The threshold h̄ in (0, 1 − K/3); without it the one with the largest smallest margin is taken from a grid.
-
-    Returns
-    -------
-    LandscapeGuarantee
+        The threshold h̄ in (0, 2/3); without it the best of a grid (each of them gives a valid theorem).
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range, or K >= 3 (there is no threshold).
+        If an argument is out of range.
 
     References
     ----------
@@ -233,51 +248,39 @@ def landscape_guarantee(
 
     Examples
     --------
-    >>> landscape_guarantee(64, 2.0, 0.125, 0.001).holds  # [I, H/8]
+    >>> landscape_guarantee(64, 2.0, 0.125, 0.0015).holds  # [I, H/8]
     True
     >>> landscape_guarantee(3, 2.0, 5 ** -0.5, 1e-9).holds  # the icosahedron, a flat landscape
     False
     """
-    n, K, mu = _frame_numbers(n, K, mu)
-    epsilon = as_positive(epsilon, "epsilon")
-    if K >= 3.0:
-        raise ValueError(f"K: expected less than 3, got {K}")
-    if threshold is not None and not 0.0 < threshold < 1.0 - K / 3.0:
-        raise ValueError(f"threshold: expected a number in (0, 1 - K/3) = (0, {1.0 - K / 3.0:.4g}), got {threshold}")
-    grid = _thresholds(K) if threshold is None else np.array([float(threshold)])
-    with np.errstate(invalid="ignore"):
-        found = _squeeze(n, K, mu, np.full_like(grid, epsilon), grid)
-    slack = np.min(np.vstack([np.nan_to_num(found["margins"], nan=-1.0), found["low"] - 16.0 * epsilon]), axis=0)
-    best = int(np.argmax(slack))
+    n, K, mu = as_count(n, "n", minimum=2), _as_overcompleteness(K), _as_coherence(mu)
+    E = 16.0 * as_positive(epsilon, "epsilon")
+    grid = np.linspace(0.0, 2.0 / 3.0, 202)[1:-1] if threshold is None else np.array([float(threshold)])
+    high, end = _high_margin(K, mu, E), _middle(K, mu, E, 2.0 / 3.0)
+    low = np.array([low_curvature(n, K, h) - E for h in grid])
+    middle = np.array([min(_middle(K, mu, E, h), end) for h in grid])
+    best = int(np.argmax(np.minimum(low, middle)))
     return LandscapeGuarantee(
-        holds=bool(_holds(found, np.full_like(grid, epsilon))[best]),
-        epsilon=epsilon,
+        holds=bool(min(low[best], middle[best], high) > 0.0),
+        epsilon=float(epsilon),
         threshold=float(grid[best]),
-        low=float(found["low"][best]),
-        margins=tuple(float(C) for C in found["margins"][:, best]),  # type: ignore[arg-type]
-        h=float(found["h"][best]),
-        t=float(found["t"][best]),
-        distance=float(found["distance"][best]),
+        low=float(low[best]),
+        middle=float(middle[best]),
+        high=high,
     )
 
 
 def perturbation_budget(n: int, K: float, mu: float) -> float:
-    """The largest ε (over a grid of thresholds) for which :func:`landscape_guarantee` holds; 0 if there is none.
-
-    The theorem applies to every sample with ‖Δ‖ below it.
+    """The largest ε for which :func:`landscape_guarantee` holds, rounded down; 0 if there is none.
 
     Parameters
     ----------
     n : int
         Dimension, at least 2.
     K : float
-        Overcompleteness m/n of a UNTF, at least 1.
+        Overcompleteness of a UNTF, at least 1.
     mu : float
-        Its mutual coherence, in [0, 1].
-
-    Returns
-    -------
-    float
+        Its coherence, in [0, 1].
 
     Raises
     ------
@@ -290,19 +293,98 @@ def perturbation_budget(n: int, K: float, mu: float) -> float:
 
     Examples
     --------
-    >>> 0.004 < perturbation_budget(6, 7 / 6, 1 / 6) < 0.005  # a simplex frame
-    True
+    >>> round(perturbation_budget(64, 1.5, 0.268), 4)  # a random frame
+    0.0021
     >>> perturbation_budget(3, 2.0, 5 ** -0.5)  # the icosahedron
     0.0
     """
-    n, K, mu = _frame_numbers(n, K, mu)
-    if K >= 3.0:
+    n, K, mu = as_count(n, "n", minimum=2), _as_overcompleteness(K, limit=np.inf), _as_coherence(mu)
+    low, high = 0.0, 1.0 / 128.0
+    if K >= 3.0 or not landscape_guarantee(n, K, mu, 1e-9).holds:
         return 0.0
-    grid = _thresholds(K)
-    low, high = np.zeros_like(grid), np.full_like(grid, 0.25)
-    with np.errstate(invalid="ignore"):
-        for _ in range(50):
-            middle = (low + high) / 2.0
-            good = _holds(_squeeze(n, K, mu, middle, grid), middle)
-            low, high = np.where(good, middle, low), np.where(good, high, middle)
-    return float(np.max(low)) if np.max(low) > 1e-12 else 0.0
+    if landscape_guarantee(n, K, mu, high).holds:
+        return high
+    for _ in range(24):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if landscape_guarantee(n, K, mu, middle).holds else (low, middle)
+    return low
+
+
+def descent_height(K: float, mu: float, epsilon: float) -> float:
+    """The least α_* (up to 1e-6) above which a sample objective has no minimiser but those near atoms; inf if none.
+
+    Parameters
+    ----------
+    K, mu : float
+        Overcompleteness, at least 1, and coherence of a UNTF.
+    epsilon : float
+        An upper bound of |Δ| on the sphere.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    References
+    ----------
+    Equation ``eq-descent-height``, claim ``sample-descent``.
+
+    Examples
+    --------
+    >>> 0.2 < descent_height(1.5, 0.14, 0.002) < 0.3
+    True
+    """
+    K, mu = _as_overcompleteness(K, limit=np.inf), _as_coherence(mu)
+    E = 16.0 * as_positive(epsilon, "epsilon")
+
+    def enough(alpha: float) -> bool:
+        return middle_margin(K, mu, E / alpha, E * np.sqrt(K) / (4.0 * alpha**1.5)) > 0.0
+
+    low, high = 0.0, K
+    if _high_margin(K, mu, E) <= 0.0 or not enough(high):
+        return np.inf
+    while high - low > 1e-6:
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def persistence(sigma: float, K: float, epsilon: float) -> float:
+    """How far a minimiser of φ_T with Hessian at least σ can move, 8ε/(σ−16ε); inf if the proposition is silent.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If σ or K is not positive or ε is negative.
+
+    References
+    ----------
+    Claim ``persistence`` (hypotheses: 64 ε (K + 8ε) < (σ − 16ε)² and 16ε < σ), for a UNTF with any K and μ.
+
+    Examples
+    --------
+    >>> round(persistence(0.9, 1.5, 1e-3), 4)
+    0.009
+    """
+    sigma, K = as_positive(sigma, "sigma"), as_positive(K, "K")
+    epsilon = float(epsilon)
+    if not (np.isfinite(epsilon) and epsilon >= 0.0):
+        raise ValueError(f"epsilon: expected a finite number of at least 0, got {epsilon}")
+    rest = sigma - 16.0 * epsilon
+    holds = rest > 0.0 and 64.0 * epsilon * (K + 8.0 * epsilon) < rest * rest
+    return 8.0 * epsilon / rest if holds else np.inf
+
+
+def _as_overcompleteness(K: float, limit: float = 3.0) -> float:
+    value = as_positive(K, "K")
+    if not 1.0 <= value < limit:
+        wanted = f"in [1, {limit:g})" if np.isfinite(limit) else "of at least 1"
+        raise ValueError(f"K: expected a number {wanted}, got {value}")
+    return value
+
+
+def _as_coherence(mu: float) -> float:
+    value = float(mu)
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"mu: expected a coherence in [0, 1], got {value}")
+    return value

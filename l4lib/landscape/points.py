@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from l4lib.data import frame_report, unique_lines
+from l4lib.data import coherence, unique_lines
 from l4lib.quartic import exp, inner, phi_T, project, random_points, tangent
-from l4lib.validate import Array, as_array, as_count, as_dictionary, as_positive, as_rng, as_unit_points
+from l4lib.validate import Array, as_count, as_dictionary, as_rng, as_unit_points
 
 __all__ = ["PointQuantities", "critical_points", "point_quantities"]
-
-_ROUNDING = 1e-9
-"""What the criteria concede to rounding: far above the error of their few operations on numbers of order one."""
-
 
 # What a point looks like
 
@@ -31,25 +26,25 @@ class PointQuantities:
         Correlations ζ = Aᵀq.
     alpha : ndarray, shape () or (r,)
         ‖ζ‖₄⁴, minus four times the objective.
-    norm3 : ndarray, shape () or (r,)
-        ‖ζ‖₃.
     best : ndarray of int, shape () or (r,)
         The index of the best atom, argmax |ζ_i|.
     h : ndarray, shape () or (r,)
-        Its squared correlation.
+        Its squared correlation ζ_i²/‖a_i‖².
+    x : ndarray, shape () or (r,)
+        The missing part 1 − h, computed without cancellation.
+    z : ndarray, shape () or (r,)
+        The crosstalk Σ_{k≠i} ζ_k⁴ / (‖a_i‖² ζ_i²) of the other atoms.
     eta : ndarray, shape () or (r,)
-        η = μ‖ζ‖₃³/α^{3/2}, the height in the cubic dichotomy.
-    t : ndarray, shape () or (r,)
-        The largest |ζ_j|/√h over the other atoms.
+        The height μ‖ζ‖₃³/α^{3/2} along which the paper splits the sphere.
     """
 
     zeta: Array
     alpha: Array
-    norm3: Array
     best: NDArray[np.int64]
     h: Array
+    x: Array
+    z: Array
     eta: Array
-    t: Array
 
 
 def _points(A: ArrayLike, Q: ArrayLike) -> tuple[Array, Array]:
@@ -63,12 +58,12 @@ def _fourth(zeta: Array) -> Array:
 
 
 def point_quantities(A: ArrayLike, Q: ArrayLike) -> PointQuantities:
-    """Correlations, α, h, η and t at unit points.
+    """Correlations, α, h, x, z and η at unit points.
 
     Parameters
     ----------
     A : array_like, shape (n, m)
-        The dictionary, m >= 2.
+        The dictionary, of any norms, m >= 2.
     Q : array_like, shape (n,) or (n, r)
         Unit vectors.
 
@@ -79,69 +74,37 @@ def point_quantities(A: ArrayLike, Q: ArrayLike) -> PointQuantities:
 
     References
     ----------
-    Equations ``eq-eta`` and ``eq-htap``.
+    Equation ``eq-xz``.
 
     Examples
     --------
     >>> import numpy as np
     >>> at = point_quantities(np.eye(2), [0.6, 0.8])
-    >>> int(at.best), float(at.h.round(4)), float(at.alpha.round(4)), float(at.t.round(4))
-    (1, 0.64, 0.5392, 0.75)
+    >>> int(at.best), float(at.h.round(4)), float(at.x.round(4)), float(at.z.round(4))
+    (1, 0.64, 0.36, 0.2025)
     """
     A, Q = _points(A, Q)
     if A.shape[1] < 2:
         raise ValueError(f"A: expected at least two atoms, got shape {A.shape}")
     zeta = A.T @ Q
-    size = np.abs(zeta)
-    alpha = _fourth(zeta)
-    cubes = np.sum(size * size * size, axis=0)
-    top = np.partition(size, -2, axis=0)
-    mu = frame_report(A).coherence
+    square = zeta * zeta
+    best = np.argmax(square, axis=0)
+    own = np.take_along_axis(square, best[None], axis=0)[0]
+    norm = np.sum(A * A, axis=0)[best]
+    others = square.copy()
+    np.put_along_axis(others, best[None], 0.0, axis=0)
+    crosstalk = inner(others, others)
+    missing = A[:, best] - Q * np.take_along_axis(zeta, best[None], axis=0)[0]
+    alpha = own * own + crosstalk
     return PointQuantities(
         zeta=zeta,
         alpha=alpha,
-        norm3=np.cbrt(cubes),
-        best=np.argmax(size, axis=0),
-        h=top[-1] * top[-1],
-        eta=mu * cubes / alpha**1.5,
-        t=top[-2] / top[-1],
+        best=best,
+        h=own / norm,
+        x=inner(missing, missing) / norm,
+        z=crosstalk / (norm * own),
+        eta=coherence(A) * np.sum(square * np.abs(zeta), axis=0) / alpha**1.5,
     )
-
-
-# Criteria
-
-
-def _as_K(K: Any) -> float:
-    value = as_positive(K, "K")
-    if value < 1.0:
-        raise ValueError(f"K: expected at least 1, got {value:g}")
-    return value
-
-
-def _as_mu(mu: Any) -> float:
-    value = float(as_array(mu, "mu", ndim=0, shape="()"))
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"mu: expected a coherence in [0, 1], got {value:g}")
-    return value
-
-
-def _as_b(kappa: Any) -> float:
-    value = float(as_array(kappa, "kappa", ndim=0, shape="()"))
-    if value < 0.0:
-        raise ValueError(f"kappa: expected a number of at least 0, got {value:g}")
-    return 3.0 / (1.0 + value)
-
-
-def _as_untf(A: Array) -> tuple[int, float, float]:
-    report = frame_report(A)
-    if not report.is_untf(1e-8):
-        raise ValueError(
-            "A: expected a unit-norm tight frame, got tightness error "
-            f"{report.tightness_error:.1e} and norm error {report.norm_error:.1e}"
-        )
-    if report.n < 2:
-        raise ValueError("A: expected n >= 2, where the sphere is connected to its tangent directions, got n = 1")
-    return report.n, report.K, report.coherence
 
 
 # Critical points to test the inequalities on

@@ -1,348 +1,119 @@
-r"""Geometry in a region: tight frames whose atoms have different norms, as convolutional dictionaries have.
+r"""Geometry in a region: the sublevel set of a dictionary with atoms of any norms, as convolutional dictionaries have.
 
-For AAᵀ = K I with norms ν_i and coherence μ of the *directions*, one number controls every correlation at a point,
+Only three numbers of a dictionary enter, and the norms ν_i:
 
-.. math:: \varrho(q) = \frac{\mu\,\nu_{\max}\sqrt K\,T(q)}{\alpha^{3/2}},\qquad T(q) = \sum_j \nu_j|\zeta_j|^3 .
+.. math:: AA^\top\preceq B\,I,\qquad g=\max_{i\ne j}|\langle a_i,a_j\rangle| .
 
-Where ϱ ≤ 15/64 every critical point is a strict saddle (or maximiser) or the minimiser next to one atom, for any K.
+Where α > (3/2) g B a critical point without negative curvature belongs to one atom; if moreover ν_i⁴ ≥ (8/3) g B for
+all i, there are exactly 2m of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from l4lib.landscape.dichotomy import cubic_roots_bounds
-from l4lib.validate import Array, as_array, as_dictionary, as_unit_points
+from l4lib.validate import Array, as_array, as_dictionary
 
-__all__ = [
-    "REGION_LIMIT",
-    "RegionPoints",
-    "TightFrame",
-    "cone_curvature_unequal",
-    "cubic_residuals_unequal",
-    "kernel_distance",
-    "kernel_gradient",
-    "region_points",
-    "sample_threshold",
-    "sublevel_threshold",
-    "tight_frame",
-    "two_kernels_bound",
-]
-
-REGION_LIMIT = 15.0 / 64.0
-"""Where ϱ is at most this the region theorem holds."""
+__all__ = ["FrameBounds", "RegionGuarantee", "frame_bounds", "kernel_bounds", "region_guarantee", "sublevel_threshold"]
 
 
 @dataclass(frozen=True)
-class TightFrame:
-    """What the theorems use of a tight frame with norms ν_i.
+class FrameBounds:
+    """What the region theorems use of a dictionary.
 
     Attributes
     ----------
-    A : ndarray, shape (n, m)
-        The frame, AAᵀ = K I.
-    K : float
-        The frame constant.
-    nu : ndarray, shape (m,)
-        Norms of the atoms.
+    B : float
+        Upper frame bound, the largest eigenvalue of AAᵀ.
+    g : float
+        Largest |⟨a_i, a_j⟩|, i ≠ j.
     mu : float
-        Coherence of the directions a_i/ν_i.
+        Coherence of the directions, the largest |⟨a_i, a_j⟩|/(ν_i ν_j).
+    nu : ndarray, shape (m,) or (K,)
+        Norms of the atoms; for kernels one for each kernel, since its shifts have the same.
     """
 
-    A: Array
-    K: float
-    nu: Array
+    B: float
+    g: float
     mu: float
-
-    @property
-    def nu_max(self) -> float:
-        """The largest norm."""
-        return float(self.nu.max())
-
-    @property
-    def kappa(self) -> float:
-        """Largest over smallest norm."""
-        return float(self.nu.max() / self.nu.min())
+    nu: Array
 
 
-def tight_frame(A: ArrayLike, *, tol: float = 1e-8) -> TightFrame:
-    """Check that a dictionary is a tight frame and read off K, ν and μ.
+def frame_bounds(A: ArrayLike) -> FrameBounds:
+    """B, g, μ and the norms of a dictionary, tight or not.
 
     Parameters
     ----------
     A : array_like, shape (n, m)
-        The dictionary.
-    tol : float
-        Allowed relative deviation of AAᵀ from K I in the spectral norm.
+        The dictionary, n ≥ 2.
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a dictionary or not tight (the message has the extreme eigenvalues), or n < 2.
+        If A is not a dictionary or n < 2.
 
     Examples
     --------
     >>> import numpy as np
-    >>> frame = tight_frame(np.hstack([1.2 * np.eye(3), 0.5 * np.eye(3)]))
-    >>> round(frame.K, 2), round(frame.kappa, 2), frame.mu
-    (1.69, 2.4, 1.0)
+    >>> frame = frame_bounds(np.hstack([1.2 * np.eye(3), 0.5 * np.eye(3)]))
+    >>> round(frame.B, 2), round(frame.g, 2), round(frame.mu, 2)
+    (1.69, 0.6, 1.0)
     """
-    B = as_dictionary(A)
-    if B.shape[0] < 2:
-        raise ValueError(f"A: expected at least two dimensions, got shape {B.shape}")
-    eigenvalues = np.linalg.eigvalsh(B @ B.T)
-    K = float(eigenvalues.mean())
-    if np.ptp(eigenvalues) > tol * K:
-        raise ValueError(
-            f"A: expected a tight frame AAᵀ = K I, got eigenvalues of AAᵀ from {eigenvalues[0]:.6g} to "
-            f"{eigenvalues[-1]:.6g}; whiten the data first"
-        )
-    nu = np.linalg.norm(B, axis=0)
-    directions = B / nu
-    gram = np.abs(directions.T @ directions)
+    A = as_dictionary(A)
+    if A.shape[0] < 2:
+        raise ValueError(f"A: expected at least two dimensions, got shape {A.shape}")
+    nu = np.linalg.norm(A, axis=0)
+    gram = np.abs(A.T @ A)
     np.fill_diagonal(gram, 0.0)
-    return TightFrame(A=B, K=K, nu=nu, mu=float(gram.max()))
+    return FrameBounds(
+        B=float(np.linalg.norm(A, 2) ** 2), g=float(gram.max()), mu=float(np.max(gram / np.outer(nu, nu))), nu=nu
+    )
 
 
-@dataclass(frozen=True)
-class RegionPoints:
-    """Where points lie with respect to the region, and how many of their coordinates are small and large.
-
-    Attributes
-    ----------
-    alpha : ndarray, shape () or (r,)
-        ‖ζ‖₄⁴.
-    varrho : ndarray, shape () or (r,)
-        ϱ(q), or ϱ_g(q) if a gradient norm was given.
-    inside : ndarray of bool, shape () or (r,)
-        Whether ϱ ≤ 15/64.
-    small, large, neither : ndarray of int, shape () or (r,)
-        Numbers of coordinates with ν_i|ζ_i| ≤ σ(η_i)√α, with ν_i|ζ_i| ≥ ℓ(ϱ)√α, and of the rest; −1 outside.
-        At a critical point inside, ``neither`` is zero.
-    strongest : ndarray of int, shape () or (r,)
-        The coordinate of largest ν_i|ζ_i|.
-    """
-
-    alpha: Array
-    varrho: Array
-    inside: NDArray[np.bool_]
-    small: NDArray[np.int64]
-    large: NDArray[np.int64]
-    neither: NDArray[np.int64]
-    strongest: NDArray[np.int64]
-
-
-def region_points(
-    frame: TightFrame, Q: ArrayLike, *, gradient: ArrayLike | float = 0.0, atol: float = 1e-9
-) -> RegionPoints:
-    """Region membership and the dichotomy with unequal norms.
+def kernel_bounds(kernels: ArrayLike) -> FrameBounds:
+    """The same for all circular shifts of K kernels, by FFT, without forming the n × nK dictionary.
 
     Parameters
     ----------
-    frame : TightFrame
-        From :func:`tight_frame`.
-    Q : array_like, shape (n,) or (n, r)
-        Points of the sphere.
-    gradient : array_like or float
-        Bound g of the norm of the gradient, for nearly critical points; the height becomes ϱ_g.
-    atol : float
-        Allowance for rounding in the comparison of coordinates.
+    kernels : array_like, shape (n, K)
+        The kernels (after preconditioning, if AAᵀ = K I is wanted), one a column.
 
     Raises
     ------
     TypeError, ValueError
-        If the points are not unit vectors of the right dimension, or a gradient norm is negative.
-
-    References
-    ----------
-    Claims ``cdl-dichotomy``, ``cdl-near-critical``; equations ``eq-varrho``, ``eq-varrho-g``.
+        If the kernels are not finite nonzero columns or n < 2.
 
     Examples
     --------
     >>> import numpy as np
-    >>> frame = tight_frame(np.eye(4))
-    >>> at = region_points(frame, np.eye(4)[:, 0])
-    >>> bool(at.inside), int(at.small), int(at.large)
-    (True, 3, 1)
-    """
-    points = as_unit_points(Q, frame.A.shape[0])
-    g = as_array(gradient, "gradient", ndim=(0, 1), shape="() or (r,)")
-    if np.min(g) < 0:
-        raise ValueError(f"gradient: expected norms, got the negative number {np.min(g):g}")
-    zeta = frame.A.T @ points.reshape(points.shape[0], -1)
-    size = np.abs(zeta)
-    square = zeta * zeta
-    alpha = np.sum(square * square, axis=0)
-    T = frame.nu @ (size * square)
-    root = np.sqrt(alpha)
-    varrho = frame.nu_max * np.sqrt(frame.K) * (frame.mu * T + g) / (alpha * root)
-    inside = varrho <= REGION_LIMIT
-    scaled = frame.nu[:, None] * size / root
-    capped = np.minimum(varrho, REGION_LIMIT)
-    eta = np.minimum(frame.nu[:, None] ** 2 * (frame.mu * T + g) / (alpha * root), REGION_LIMIT)
-    small = np.sum(scaled <= cubic_roots_bounds(eta).sigma + atol, axis=0)
-    large = np.sum(scaled >= cubic_roots_bounds(capped).ell - atol, axis=0)
-    neither = frame.nu.size - small - large
-    shape = points.shape[1:]
-
-    def shaped(values: NDArray[Any]) -> Any:
-        return values.reshape(shape) if shape else values[0]
-
-    return RegionPoints(
-        alpha=shaped(alpha),
-        varrho=shaped(varrho),
-        inside=shaped(inside),
-        small=shaped(np.where(inside, small, -1)),
-        large=shaped(np.where(inside, large, -1)),
-        neither=shaped(np.where(inside, neither, -1)),
-        strongest=shaped(scaled.argmax(axis=0)),
-    )
-
-
-def cubic_residuals_unequal(frame: TightFrame, q: ArrayLike) -> Array:
-    """ν_i²ζ_i³ − αζ_i + β_i for all i, zero at a critical point, shape (m,).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If q is not a unit vector of the right dimension.
-
-    References
-    ----------
-    Claim ``cdl-cubic``, equation ``eq-unequal-cubic``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> cubic_residuals_unequal(tight_frame(np.eye(3)), np.eye(3)[:, 0])
-    array([0., 0., 0.])
-    """
-    point = as_unit_points(q, frame.A.shape[0], "q")
-    zeta = frame.A.T @ point
-    cube = zeta * zeta * zeta
-    beta = frame.A.T @ (frame.A @ cube) - frame.nu**2 * cube
-    return np.asarray(frame.nu**2 * cube - (cube @ zeta) * zeta + beta)
-
-
-def two_kernels_bound(frame: TightFrame, Q: ArrayLike) -> Array:
-    """α − 3τ_ij for the two atoms of largest ν|ζ|: an upper bound of λ_min at any point where one is nonzero.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the points are not unit vectors of the right dimension.
-
-    References
-    ----------
-    Claim ``cdl-two-kernels``, equation ``eq-two-kernels``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> q = np.array([1.0, 1.0, 0.0]) / np.sqrt(2)
-    >>> round(float(two_kernels_bound(tight_frame(np.eye(3)), q)), 12)
-    -1.0
-    """
-    points = as_unit_points(Q, frame.A.shape[0])
-    columns = points.reshape(points.shape[0], -1)
-    zeta = frame.A.T @ columns
-    alpha = np.sum(zeta**2 * zeta**2, axis=0)
-    order = np.argsort(-frame.nu[:, None] * np.abs(zeta), axis=0)[:2]
-    i, j = order
-    runs = np.arange(columns.shape[1])
-    x, y = frame.nu[i] * zeta[i, runs], frame.nu[j] * zeta[j, runs]
-    cross = np.sum(frame.A[:, i] * frame.A[:, j], axis=0) * zeta[i, runs] * zeta[j, runs]
-    mean, half = (x * x + y * y) / 2, (x * x - y * y) / 2
-    bound = alpha - 3 * (mean - np.hypot(half, cross))
-    return np.asarray(bound.reshape(points.shape[1:]) if points.ndim > 1 else bound[0])
-
-
-def cone_curvature_unequal(h: ArrayLike, t: ArrayLike, nu: ArrayLike) -> Array:
-    """ν⁴h(4h − 3 − 3t²): a lower bound of all tangent curvatures in the cone of an atom of norm ν.
-
-    There h = ⟨a_i/ν_i, q⟩² and |ζ_j| ≤ t ν_i|ζ_i|/√K for j ≠ i.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If h or t is outside [0, 1], or ν is not positive.
-
-    References
-    ----------
-    Claim ``cdl-kernel-cone``, equation ``eq-kernel-cone``.
-
-    Examples
-    --------
-    >>> float(cone_curvature_unequal(1.0, 0.0, 1.1).round(4))
-    1.4641
-    """
-    height, ratio, norm = (
-        as_array(v, name, ndim=(0, 1), shape="() or (r,)") for v, name in ((h, "h"), (t, "t"), (nu, "nu"))
-    )
-    for values, name in ((height, "h"), (ratio, "t")):
-        if np.min(values) < 0 or np.max(values) > 1:
-            raise ValueError(f"{name}: expected numbers in [0, 1], got {np.min(values):g} to {np.max(values):g}")
-    if np.min(norm) <= 0:
-        raise ValueError(f"nu: expected positive norms, got {np.min(norm):g}")
-    return np.asarray(norm**4 * height * (4 * height - 3 - 3 * ratio * ratio))
-
-
-def kernel_gradient(frame: TightFrame) -> Array:
-    """μ²ν_max²√(K(K − ν_i²)) for each atom: an upper bound of ‖grad φ_T‖ at its direction, shape (m,).
-
-    References
-    ----------
-    Claim ``cdl-kernel-minimiser``, equation ``eq-kernel-gradient``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> kernel_gradient(tight_frame(np.eye(3)))
-    array([0., 0., 0.])
-    """
-    rest = np.maximum(frame.K - frame.nu**2, 0.0)
-    return np.asarray(frame.mu**2 * frame.nu_max**2 * np.sqrt(frame.K * rest))
-
-
-def kernel_distance(frame: TightFrame) -> Array:
-    """For each atom the proved bound of the angle to its minimiser; NaN where 4Kμν_max² > ν_i⁴, shape (m,).
-
-    References
-    ----------
-    Claim ``cdl-kernel-minimiser``, equation ``eq-kernel-distance``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> kernel_distance(tight_frame(np.eye(3)))
-    array([0., 0., 0.])
-    """
-    speaks = 4 * frame.K * frame.mu * frame.nu_max**2 <= frame.nu**4
-    return np.where(speaks, 2 * kernel_gradient(frame) / frame.nu**4, np.nan)
-
-
-def sublevel_threshold(frame: TightFrame) -> float:
-    """(64/15)Kμν_max²: descent from a point with α at least this stays in the region.
-
-    References
-    ----------
-    Claim ``cdl-sublevel``, equation ``eq-cdl-sublevel``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> sublevel_threshold(tight_frame(np.eye(3)))
+    >>> kernel_bounds(np.array([[1.0], [0.0], [0.0]])).g
     0.0
     """
-    return float(64.0 / 15.0 * frame.K * frame.mu * frame.nu_max**2)
+    kernels = as_array(kernels, "kernels", ndim=2, shape="(n, K)")
+    n, K = kernels.shape
+    nu = np.linalg.norm(kernels, axis=0)
+    if n < 2 or np.min(nu) == 0.0:
+        raise ValueError(f"kernels: expected nonzero columns of length at least 2, got shape {kernels.shape}")
+    spectra = np.fft.rfft(kernels, axis=0)
+    g = mu = 0.0
+    for i in range(K):
+        products = np.abs(np.fft.irfft(spectra[:, i, None].conj() * spectra[:, i:], n, axis=0))
+        products[0, 0] = 0.0
+        g = max(g, float(products.max()))
+        mu = max(mu, float(np.max(products / (nu[i] * nu[i:]))))
+    # transforms of exact zeros are zeros up to rounding
+    g, mu = (0.0 if value < 1e-14 else value for value in (g, mu))
+    return FrameBounds(B=float(np.max(np.sum(np.abs(spectra) ** 2, axis=1))), g=g, mu=mu, nu=nu)
 
 
-def sample_threshold(frame: TightFrame, epsilon: float) -> float:
-    """α_* = max{12Kμν_max², (96√K ν_max ε)^(2/3)}, for an objective within ε of φ_T.
+def sublevel_threshold(frame: FrameBounds, *, epsilon: float | None = None) -> float:
+    r"""The height above which critical points without negative curvature belong to one atom.
+
+    (3/2) g B for φ_T; for an objective within ε of it, up to a constant,
+    :math:`\alpha_*=\max\{4gB,\ (96\sqrt B\,\nu_{\max}\varepsilon)^{2/3}\}`.
 
     Raises
     ------
@@ -351,16 +122,84 @@ def sample_threshold(frame: TightFrame, epsilon: float) -> float:
 
     References
     ----------
-    Claim ``cdl-samples``, equation ``eq-alpha-star``.
+    Claims ``cdl-region-theorem`` and ``cdl-samples``; equations ``eq-cdl-sublevel`` and ``eq-alpha-star``.
 
     Examples
     --------
     >>> import numpy as np
-    >>> round(sample_threshold(tight_frame(np.eye(3)), 1e-3), 4)
-    0.2097
+    >>> frame = frame_bounds(np.eye(3))
+    >>> sublevel_threshold(frame), round(sublevel_threshold(frame, epsilon=1e-3), 4)
+    (0.0, 0.2097)
     """
+    if epsilon is None:
+        return 1.5 * frame.g * frame.B
     error = float(as_array(epsilon, "epsilon", ndim=0, shape="()"))
     if error < 0:
         raise ValueError(f"epsilon: expected a norm, got {error:g}")
-    first = 12 * frame.K * frame.mu * frame.nu_max**2
-    return float(max(first, (96 * np.sqrt(frame.K) * frame.nu_max * error) ** (2 / 3)))
+    slope = 96.0 * np.sqrt(frame.B) * float(frame.nu.max()) * error
+    return float(max(4.0 * frame.g * frame.B, slope ** (2.0 / 3.0)))
+
+
+@dataclass(frozen=True)
+class RegionGuarantee:
+    """The region theorem evaluated for one dictionary; margins are positive where a hypothesis holds.
+
+    Attributes
+    ----------
+    threshold : float
+        (3/2) g B; a second-order point with larger α belongs to one atom.
+    strong : ndarray, shape of ``nu``
+        ν_i⁴ − (8/3) g B; where it is not negative, exactly one such point belongs to a_i, and one to −a_i.
+    sphere : float
+        ν_min² − g − B/3; if positive, every second-order point of the sphere has ζ_i² > ⅔ν_i² for its best atom, and
+        if moreover ``strong`` is nowhere negative, the whole sphere has exactly 2m of them.
+    location : ndarray, shape of ``nu``
+        Upper bound of 1 − ⟨a_i/ν_i, q⟩² at a second-order point with best atom i above the threshold.
+    angle : ndarray, shape of ``nu``
+        Upper bound of the angle between a_i and its minimiser (radians); NaN where ``strong`` is negative.
+    """
+
+    threshold: float
+    strong: Array
+    sphere: float
+    location: Array
+    angle: Array
+
+    @property
+    def exact(self) -> bool:
+        """Whether exactly 2m second-order points lie above the threshold."""
+        return bool(np.all(self.strong >= 0.0))
+
+    @property
+    def whole_sphere(self) -> bool:
+        """Whether the whole sphere has exactly 2m second-order points."""
+        return self.exact and self.sphere > 0.0
+
+
+def region_guarantee(frame: FrameBounds) -> RegionGuarantee:
+    r"""Evaluate the region theorem.
+
+    With g, B divided by ν_i² the location is at most (4/3) g² (B − ¾) and the sine of the angle 2.04 g² B √(B − 0.96).
+
+    References
+    ----------
+    Claims ``cdl-region-theorem``, ``cdl-sublevel`` and ``cdl-whole-sphere``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = region_guarantee(frame_bounds(np.eye(3)))
+    >>> found.whole_sphere, found.threshold, float(found.angle[0])
+    (True, 0.0, 0.0)
+    """
+    nu2 = frame.nu * frame.nu
+    g, B = frame.g / nu2, frame.B / nu2
+    strong = nu2 * nu2 - 8.0 / 3.0 * frame.g * frame.B
+    sine = 2.04 * g * g * B * np.sqrt(np.maximum(B - 0.96, 0.0))
+    return RegionGuarantee(
+        threshold=sublevel_threshold(frame),
+        strong=strong,
+        sphere=float(nu2.min() - frame.g - frame.B / 3.0),
+        location=4.0 / 3.0 * g * g * (B - 0.75),
+        angle=np.where(strong >= 0.0, np.arcsin(np.minimum(sine, 1.0)), np.nan),
+    )

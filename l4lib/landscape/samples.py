@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
-from l4lib.data import data_constant, frame_report
+from l4lib.data import data_constant
 from l4lib.quartic import (
     LARGEST_N,
     SymmetricQuartic,
@@ -42,7 +42,6 @@ __all__ = [
     "SampleSize",
     "SupportMoments",
     "expected_phi_DL",
-    "mean_square_perturbation",
     "perturbation",
     "sample_size_bound",
     "standard_error",
@@ -230,65 +229,6 @@ def perturbation(Y: ArrayLike, A: ArrayLike, theta: float) -> SymmetricQuartic:
 
 
 # How many samples
-
-
-def mean_square_perturbation(A: ArrayLike, theta: float) -> float:
-    """The exact p · E‖Δ‖_F² of a unit-norm tight frame A: c²(E‖y‖⁸ − ‖E y^{⊗4}‖_F²) in closed form.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If A is not a UNTF (up to 1e-8) or θ lies outside (0, 1).
-
-    References
-    ----------
-    Equations ``eq-frobenius`` and ``eq-eighth-norm``, claim ``frobenius-exact``.
-
-    Examples
-    --------
-    For one atom in one dimension Δ is a number, with variance c²(105θ − 9θ²).
-
-    >>> round(mean_square_perturbation([[1.0]], 0.5), 6) == round((105 * 0.5 - 9 * 0.25) / 9, 6)
-    True
-    """
-    A, theta = as_dictionary(A), as_theta(theta)
-    report = frame_report(A)
-    if not report.is_untf(1e-8):
-        raise ValueError(
-            "A: expected a unit-norm tight frame, got one with tightness error "
-            f"{report.tightness_error:.1e} and norm error {report.norm_error:.1e}"
-        )
-    n, m, K = report.n, report.m, report.K
-    G2 = (A.T @ A) ** 2
-    g4 = float(np.sum(G2 * G2)) - m
-    pairs = m * (K - 1.0)
-    triangles = m * (K - 1.0) * (K - 2.0)
-    wedges = m * (K - 1.0) * (K - 1.0) - g4
-    cycles = m * K**3 - m - 6.0 * pairs - g4 - 4.0 * triangles - 2.0 * wedges
-    _, N2, N3, N4 = _binomial_moments(m, theta)
-    rest1, rest2, _, _ = _binomial_moments(m - 2, theta)
-    t, t2, t3, t4 = theta, theta**2, theta**3, theta**4
-    one_more = pairs * t2 * (2.0 + rest1)  # E[N O]
-    two_more = pairs * t2 * (4.0 + 4.0 * rest1 + rest2)  # E[N² O]
-    square = 2.0 * g4 * t2 + 4.0 * wedges * t3 + (pairs * pairs - 2.0 * g4 - 4.0 * wedges) * t4  # E[O²]
-    eighth = (
-        N4
-        + 12.0 * (N3 + two_more)
-        + 12.0 * (N2 + 2.0 * one_more + square)
-        + 32.0 * (N2 + 3.0 * one_more + triangles * t3 * (3.0 + (m - 3) * t))
-        + 48.0 * (m * t + (6.0 * pairs + g4) * t2 + (4.0 * triangles + 2.0 * wedges) * t3 + cycles * t4)
-    )
-    mean = 9.0 * t2 * (1.0 - t) ** 2 * (m + g4) + 18.0 * t3 * (1.0 - t) * K**2 * m + 3.0 * t4 * K**4 * n * (n + 2)
-    return data_constant(theta) ** 2 * (eighth - mean)
-
-
-def _binomial_moments(m: int, theta: float) -> tuple[float, float, float, float]:
-    """The first four moments of Bin(m, θ) from its factorial moments; by continuation also for m = −1 (weight 0)."""
-    f1 = m * theta
-    f2 = f1 * (m - 1) * theta
-    f3 = f2 * (m - 2) * theta
-    f4 = f3 * (m - 3) * theta
-    return f1, f2 + f1, f3 + 3.0 * f2 + f1, f4 + 6.0 * f3 + 7.0 * f2 + f1
 
 
 def _touchard4(D: float) -> float:

@@ -1,6 +1,6 @@
 r"""A start that is good enough: how far a preconditioned sample is from a kernel, with explicit probability.
 
-For a tight dictionary, AAᵀ = K I, and a sample y = Ax with x ~ BG(θ), the data-driven start is q₀ = y/‖y‖.
+For a dictionary with AAᵀ ⪯ B I and a sample y = Ax with x ~ BG(θ), the data-driven start is q₀ = y/‖y‖.
 Its height is
 
 .. math:: \alpha_0 = \|A^\top q_0\|_4^4 = \frac{\|A^\top Ax\|_4^4}{\|Ax\|_2^4}
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from l4lib.landscape.tails import _as_at_least_one, _support_sizes
+from l4lib.landscape.tails import _support_sizes
 from l4lib.quartic import project
 from l4lib.validate import Array, as_array, as_count, as_data, as_dictionary, as_positive, as_rng, as_theta
 
@@ -258,10 +258,10 @@ def expected_start(A: ArrayLike, theta: float) -> float:
 # Starts that are slightly off
 
 
-def height_after_offset(alpha: float, distance: float, K: float, nu_max: float) -> float:
+def height_after_offset(alpha: float, distance: float, B: float, nu_max: float) -> float:
     r"""A lower bound of α at a unit vector at (chordal) distance d from one with height α.
 
-    :math:`\bigl(\alpha^{1/4}-(K\nu_{\max}^2)^{1/4}d\bigr)_+^4`, because q ↦ ‖Aᵀq‖₄ is a seminorm.
+    :math:`\bigl(\alpha^{1/4}-(B\nu_{\max}^2)^{1/4}d\bigr)_+^4`, because q ↦ ‖Aᵀq‖₄ is a seminorm.
 
     Parameters
     ----------
@@ -269,8 +269,8 @@ def height_after_offset(alpha: float, distance: float, K: float, nu_max: float) 
         Height of the first point.
     distance : float
         ‖q − q'‖, at least 0.
-    K, nu_max : float
-        AAᵀ = K I, and the largest norm of an atom.
+    B, nu_max : float
+        Upper frame bound, and the largest norm of an atom.
 
     Returns
     -------
@@ -290,11 +290,11 @@ def height_after_offset(alpha: float, distance: float, K: float, nu_max: float) 
     >>> height_after_offset(1.0, 0.0, 2.0, 1.0), height_after_offset(1.0, 1.0, 2.0, 1.0)
     (1.0, 0.0)
     """
-    alpha, K, nu_max = as_positive(alpha, "alpha"), _as_at_least_one(K, "K"), as_positive(nu_max, "nu_max")
+    alpha, B, nu_max = as_positive(alpha, "alpha"), as_positive(B, "B"), as_positive(nu_max, "nu_max")
     distance = float(distance)
     if not (np.isfinite(distance) and distance >= 0.0):
         raise ValueError(f"distance: expected a finite number of at least 0, got {distance}")
-    return float(max(0.0, alpha**0.25 - (K * nu_max * nu_max) ** 0.25 * distance) ** 4)
+    return float(max(0.0, alpha**0.25 - (B * nu_max * nu_max) ** 0.25 * distance) ** 4)
 
 
 def filter_offset(gain: ArrayLike, reference: ArrayLike) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import binom
 
+from l4lib.landscape.region import FrameBounds, sublevel_threshold
 from l4lib.validate import Array, as_count, as_positive, as_theta
 
 __all__ = ["StartGuarantee", "energy_tail", "required_level", "spread_tail", "start_guarantee", "start_tail"]
@@ -31,7 +32,7 @@ def energy_tail(s: int, mu: float, delta: float) -> float:
     r"""A bound of P(‖Ax‖² < (1−δ) ν_min² ‖x‖²) for Gaussian coefficients on a support of size s.
 
     It is zero for δ ≥ (s−1)μ; else :math:`\sqrt{1+\delta/\mu}\,(1-\delta/((s-1)\mu))^{(s-1)/2}`, which is at most
-    √(1+δ/μ) exp(−δ/(2μ)), provided δ ≥ μ and (s−1)μ ≤ (1+δ)/2; and one if neither is the case.
+    √(1+δ/μ) exp(−δ/(2μ)), provided (δ+μ)((s−1)μ−δ) ≤ δ(1−δ); and one if neither is the case.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def energy_tail(s: int, mu: float, delta: float) -> float:
 
 def _energy_tail(s: int, mu: float, delta: Array) -> Array:
     worst = (s - 1) * mu
-    covered = (delta >= mu) & (worst <= (1.0 + delta) / 2.0) & (delta < worst)
+    covered = (delta < worst) & ((delta + mu) * (worst - delta) <= delta * (1.0 - delta))
     ratio = np.where(covered, delta, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         log_bound = 0.5 * np.log1p(ratio / mu) + 0.5 * (s - 1) * np.log1p(-ratio / worst)
@@ -98,9 +99,9 @@ def _log_gaussian(s: int, power: Array) -> Array:
 
 
 def spread_tail(s: int, level: float) -> float:
-    """A bound of P(H < level) for H = ‖g‖₂⁴/‖g‖_{4/3}⁴ and a standard Gaussian g in R^s.
+    """A bound of P(H ≤ level) for H = ‖g‖₂⁴/‖g‖_{4/3}⁴ and a standard Gaussian g in R^s.
 
-    By Markov's inequality for the exact moments of H^{-1/3}; zero up to level 1/s, below which H never falls.
+    By Markov's inequality for the exact moments of H^{-1/3}; zero below level 1/s, since H is never smaller.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def spread_tail(s: int, level: float) -> float:
 
     Examples
     --------
-    >>> spread_tail(10, 0.1), spread_tail(10, 1.5)
+    >>> spread_tail(10, 0.099), spread_tail(10, 1.5)
     (0.0, 1.0)
     >>> 0.1 < spread_tail(10, 0.125) < 0.2
     True
@@ -136,11 +137,11 @@ def spread_tail(s: int, level: float) -> float:
 def _spread_tail(s: int, level: Array) -> Array:
     log_z = -np.log(level) / 3.0
     best = np.exp(np.minimum(np.min(_log_moments(s)[:, None] - _ORDERS[:, None] * log_z, axis=0), 0.0))
-    return np.where(level * s <= 1.0 + 1e-12, 0.0, best)
+    return np.where(level * s <= 1.0 - 1e-12, 0.0, best)
 
 
 def start_tail(s: int, mu: float, level: float) -> float:
-    """A bound of P(α₀ < level · ν_min⁴) for Gaussian coefficients on any support of size s.
+    """A bound of P(α₀ ≤ level · ν_min⁴) for Gaussian coefficients on any support of size s.
 
     The best sum of :func:`energy_tail` and :func:`spread_tail` over a grid of losses δ.
 
@@ -181,45 +182,35 @@ def start_tail(s: int, mu: float, level: float) -> float:
 # The guarantee
 
 
-def required_level(mu: float, kappa: float, K: float, *, epsilon: float | None = None) -> float:
-    r"""The level L for which α₀ ≥ L ν_min⁴ puts the start into the benign sublevel set.
+def required_level(frame: FrameBounds, *, epsilon: float | None = None) -> float:
+    r"""The level L for which α₀ > L ν_min⁴ puts the start into the sublevel set of the region theorem.
 
-    L = (64/15) K μ κ⁴ for φ_T; with a sampling error ε, L = κ⁴ (max{12 K μ, (96 √K ε)^{2/3}} + 8 ε).
+    L = (3/2) g B/ν_min⁴ for φ_T; with a sampling error ε, L = (α_* + 8ε)/ν_min⁴.
 
     Parameters
     ----------
-    mu : float
-        Coherence of the atoms' directions, in [0, 1].
-    kappa : float
-        Largest norm of an atom over the smallest, at least 1.
-    K : float
-        Overcompleteness m/n, at least 1.
+    frame : FrameBounds
+        From :func:`frame_bounds` or :func:`kernel_bounds`.
     epsilon : float, optional
         Bound of |Δ| on the sphere for the objective of the samples.
 
-    Returns
-    -------
-    float
-
     Raises
     ------
-    TypeError, ValueError
-        If an argument is out of range.
+    ValueError
+        If ε is negative or not finite.
 
     References
     ----------
-    Equations ``eq-start-level`` and ``eq-start-level-samples``, claim ``good-start``.
+    Equation ``eq-start-level``, claim ``good-start``.
 
     Examples
     --------
-    >>> round(required_level(0.015, 1.0, 2.0), 6)
-    0.128
+    >>> import numpy as np
+    >>> required_level(FrameBounds(B=2.0, g=0.015, mu=0.015, nu=np.ones(2)))
+    0.045
     """
-    mu, kappa, K = _as_coherence(mu), _as_at_least_one(kappa, "kappa"), _as_at_least_one(K, "K")
-    if epsilon is None:
-        return 64.0 / 15.0 * K * mu * kappa**4
-    epsilon = as_positive(epsilon, "epsilon")
-    return kappa**4 * (max(12.0 * K * mu, (96.0 * np.sqrt(K) * epsilon) ** (2.0 / 3.0)) + 8.0 * epsilon)
+    needed = sublevel_threshold(frame, epsilon=epsilon) + 8.0 * (epsilon or 0.0)
+    return float(needed / np.min(frame.nu) ** 4)
 
 
 @dataclass(frozen=True)
@@ -231,7 +222,7 @@ class StartGuarantee:
     probability : float
         Lower bound of the probability that the start lies in the sublevel set; zero if nothing is proved.
     level : float
-        The level L of :func:`required_level`.
+        The level L.
     margin : float
         L_typical/L − 1, where L_typical is the theorem's height (without loss of energy) at the mean number of
         nonzeros; positive means that typical samples are expected to be good.
@@ -257,7 +248,7 @@ class StartGuarantee:
 
         Examples
         --------
-        >>> start_guarantee(0.00025, 0.0101, 1.0, 2.0, 10_007).samples_needed(0.01)
+        >>> start_guarantee(0.00025, 20_014, 0.0101, 0.0303).samples_needed(0.01)
         1
         """
         delta = as_theta(delta, "delta")
@@ -268,25 +259,19 @@ class StartGuarantee:
         return int(np.ceil(np.log(delta) / np.log1p(-self.probability)))
 
 
-def start_guarantee(
-    theta: float, mu: float, kappa: float, K: float, n: int, *, epsilon: float | None = None
-) -> StartGuarantee:
-    """The probability that a preconditioned sample is a good start, bounded below.
+def start_guarantee(theta: float, m: int, mu: float, level: float) -> StartGuarantee:
+    """The probability that the start from a sample of m coefficients is higher than level · ν_min⁴, bounded below.
 
     Parameters
     ----------
     theta : float
         Sparsity level in (0, 1).
+    m : int
+        Number of atoms, nK for K kernels.
     mu : float
-        Coherence of the directions of the atoms of A, AAᵀ = K I.
-    kappa : float
-        Largest norm of an atom over the smallest, at least 1.
-    K : float
-        Overcompleteness m/n, at least 1 (the number of kernels).
-    n : int
-        Dimension; nK must be a whole number.
-    epsilon : float, optional
-        Bound of the sampling error; without it the guarantee is for φ_T.
+        Coherence of the directions of the atoms.
+    level : float
+        The level L, such as :func:`required_level` returns; at L = 0 every start is good.
 
     Returns
     -------
@@ -295,7 +280,7 @@ def start_guarantee(
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range or nK is not a whole number.
+        If an argument is out of range.
 
     References
     ----------
@@ -303,27 +288,22 @@ def start_guarantee(
 
     Examples
     --------
-    Two kernels of length 10007 with the coherence of a Legendre sequence, five nonzeros a sample:
+    A Legendre pair of length 10007, five nonzeros a sample, and one of length 67:
 
-    >>> start_guarantee(0.00025, 0.0101, 1.0, 2.0, 10_007).probability > 0.99
+    >>> start_guarantee(0.00025, 20_014, 0.0101, 0.0303).probability > 0.99
     True
-
-    Length 64 is too short for the theorem at any sparsity:
-
-    >>> start_guarantee(0.001, 0.125, 1.0, 2.0, 64).probability
-    0.0
+    >>> start_guarantee(0.01, 134, 0.14, 0.42).probability > 0.99
+    False
     """
-    theta, n = as_theta(theta), as_count(n, "n", minimum=2)
-    level = required_level(mu, kappa, K, epsilon=epsilon)
-    m = round(n * float(K))
-    if abs(m - n * float(K)) > 1e-6 * m:
-        raise ValueError(f"K: expected nK to be a whole number, got n = {n} and K = {K}")
+    theta, m, mu = as_theta(theta), as_count(m, "m", minimum=2), _as_coherence(mu)
+    if not (np.isfinite(level) and level >= 0.0):
+        raise ValueError(f"level: expected a finite number of at least 0, got {level}")
     sizes, pi = _support_sizes(m, theta)
     mean = m * theta / -np.expm1(m * np.log1p(-theta))
     s = max(1, round(mean))
     typical = float(np.exp(-3.0 * _log_moments(s)[1]))
     if level == 0.0:
-        return StartGuarantee(float(pi.sum()), level, float("inf"), m, float(mean))
+        return StartGuarantee(1.0, 0.0, float("inf"), m, float(mean))
     good = 0.0
     for size, weight in zip(sizes, pi, strict=True):
         if weight > 1e-12:  # what is left out only lowers the bound
@@ -335,16 +315,16 @@ def start_guarantee(
         probability=float(min(1.0, good)),
         level=level,
         margin=typical / level - 1.0,
-        certain=_certain(m, float(mu), level),
+        certain=_certain(m, mu, level),
         mean_support=float(mean),
     )
 
 
 def _certain(m: int, mu: float, level: float) -> int:
-    """The largest s <= m with (s−1)μ < 1 and (1 − (s−1)μ)² >= s·level; the left side falls and the right side rises."""
+    """The largest s <= m with (s−1)μ < 1 and (1 − (s−1)μ)² > s·level; the left side falls and the right side rises."""
     top = int(min(m, np.floor(1.0 / level)))
     s = np.arange(1, top + 1)
-    good = ((s - 1) * mu < 1.0) & ((1.0 - (s - 1) * mu) ** 2 >= s * level)
+    good = ((s - 1) * mu < 1.0) & ((1.0 - (s - 1) * mu) ** 2 > s * level)
     return int(np.count_nonzero(good))
 
 
@@ -360,10 +340,3 @@ def _as_loss(delta: Any) -> float:
     if not 0.0 <= value < 1.0:
         raise ValueError(f"delta: expected a number in [0, 1), got {value}")
     return value
-
-
-def _as_at_least_one(value: Any, name: str) -> float:
-    number = as_positive(value, name)
-    if number < 1.0:
-        raise ValueError(f"{name}: expected at least 1, got {number}")
-    return number

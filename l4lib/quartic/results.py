@@ -47,8 +47,11 @@ class ConvergenceError(RuntimeError):
     """Raised by :meth:`Result.require_converged`; ``error.result`` carries what was reached."""
 
     def __init__(self, message: str, result: Result) -> None:
-        super().__init__(message)
+        super().__init__(message, result)  # both, so that the exception survives the way back from another process
         self.result = result
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True)

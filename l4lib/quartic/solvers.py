@@ -283,8 +283,8 @@ class _Spectrum:
     """Eigenvalues of each Hessian, to minimise ⟨g, v⟩ + ½⟨v, Hv⟩ over tangent ‖v‖ ≤ Δ exactly, hard case included."""
 
     def __init__(self, hessians: Array, Q: Array, gradients: Array) -> None:
-        # q itself is in the kernel; pushing its eigenvalue far up keeps every solution tangent.
-        lift = 1.0 + 2.0 * np.linalg.norm(hessians, axis=(1, 2))
+        # q itself is in the kernel; pushing its eigenvalue above the others keeps every solution tangent.
+        lift = 2.0 * np.linalg.norm(hessians, axis=(1, 2))
         normal = np.einsum("ir,jr->rij", Q, Q)
         self.values, self.vectors = np.linalg.eigh(hessians + lift[:, None, None] * normal)
         self.linear = np.einsum("rij,ir->rj", self.vectors, gradients)

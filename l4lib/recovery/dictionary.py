@@ -8,7 +8,7 @@ Three routes lead to the atoms:
 * ``"restarts"``: random starts on the quartic objective of the white data, the route of the theory, which returns the
   minimisers of that objective (:mod:`l4lib.recovery.restarts`).
 
-Either way the atoms are tested on samples that the search did not see (:mod:`l4lib.recovery.evidence`).
+Either way the atoms are tested on samples that the search did not see (:mod:`l4lib.recovery.examination`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from l4lib.data import FourthMoment, Samples
 from l4lib.quartic import Method, project
 from l4lib.recovery.cumulants import fit_cumulants
-from l4lib.recovery.evidence import Examination, examine, examine_moment
+from l4lib.recovery.examination import Examination, examine, examine_moment
 from l4lib.recovery.pool import FormMoment, by_moment, by_pool, settle
 from l4lib.recovery.refine import refine_dictionary
 from l4lib.recovery.restarts import Restarts

@@ -9,10 +9,11 @@ import numpy as np
 
 from l4lib.data import Samples, Whitening
 from l4lib.recovery.cumulants import CovarianceFit, Separation, separated
+from l4lib.recovery.evidence import Test
 from l4lib.recovery.refine import Refinement
 from l4lib.validate import Array
 
-__all__ = ["Recovery", "Test"]
+__all__ = ["Recovery"]
 
 _PASSES, _LEFT = 12, 0.02
 """Passes over all samples at most, and the forecast turn of further ones that is not worth them (sine of the angle)."""
@@ -112,34 +113,6 @@ def finish(samples: Samples, first: Array, rate: float | None, *, starts: int) -
 
 
 @dataclass(frozen=True)
-class Test:
-    """One test of the evidence.
-
-    Attributes
-    ----------
-    name : str
-        A word.
-    value, limit : float
-        What was measured, and what it is held against.
-    passed : bool
-        The verdict.
-    sentence : str
-        What was measured, in words.
-    advice : str
-        What would help if it failed.
-    """
-
-    __test__ = False  # no test case for pytest
-
-    name: str
-    value: float
-    limit: float
-    passed: bool
-    sentence: str
-    advice: str
-
-
-@dataclass(frozen=True)
 class Recovery:
     """A dictionary found in data.
 
@@ -152,7 +125,7 @@ class Recovery:
         more for sparse.
         From moments alone that of the tempered samples times n(n+2), which is 3 for Gaussian data, too.
     evidence : tuple of Test
-        What was tested, with the value, the limit, a sentence and advice; see :mod:`l4lib.recovery.evidence`.
+        What was tested, with the value, the limit, a sentence and advice; see :mod:`l4lib.recovery.examination`.
     error : ndarray, shape (m,)
         Estimated 1 − |correlation| of each atom with the truth: a quarter of that of two atoms made from the two halves
         of the samples.

@@ -8,7 +8,9 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
-PAGES = sorted(path for path in HTML.rglob("*.html") if "_static" not in path.parts) if HTML.exists() else []
+OTHERS = {"_static", "_code", "_modules"}
+"""Folders without pages of the book: assets, and the sources that cards and functions link to."""
+PAGES = sorted(path for path in HTML.rglob("*.html") if not OTHERS & set(path.parts)) if HTML.exists() else []
 
 pytestmark = [pytest.mark.book, pytest.mark.skipif(not PAGES, reason="the book is not built; run make book")]
 

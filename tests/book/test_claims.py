@@ -78,3 +78,22 @@ def test_fewer_atoms_are_never_flat():
             A = frames.random_untf(n, m, rng=np.random.default_rng(10 * n + m))
             Q = sphere.random_points(n, 300, rng=np.random.default_rng(3))
             assert np.ptp(phi_T(A).value(Q)) > 1e-3
+
+
+@pytest.mark.claim("harmonic-identity")
+def test_component_of_degree_two():
+    """On the circle the part of φ_T with cos 2b, sin 2b is −3/(2n+8) of Σ ν_k² ζ_k²; unequal norms keep it."""
+    b = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    Q, waves = np.array([np.cos(b), np.sin(b)]), np.array([np.cos(2 * b), np.sin(2 * b)])
+    crowded = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) * np.sqrt([0.75, 0.75, 1.5])
+    random = np.random.default_rng(4).standard_normal((2, 5))
+    untf = frames.random_untf(2, 5, rng=np.random.default_rng(5))
+    sizes = []
+    for A in (crowded, random, untf):
+        weighted = np.sum(A * A, axis=0) @ (A.T @ Q) ** 2
+        component = waves @ phi_T(A).value(Q) / 32
+        assert np.allclose(component, -3 / (2 * 2 + 8) * waves @ weighted / 32)
+        sizes.append(np.abs(component).max())
+    assert np.allclose(crowded @ crowded.T, 1.5 * np.eye(2))
+    assert sizes[0] == pytest.approx(9 / 64)
+    assert sizes[1] > 0.1 and sizes[2] < 1e-12

@@ -75,3 +75,10 @@ def test_unique_kernels_counts_orbits():
     Q = np.column_stack([np.roll(A[:, k], j) * s for k in (0, 1) for j in range(10) for s in (1, -1)])
     kernels, label = unique_kernels(Q)
     assert kernels.shape[1] == 2 and np.array_equal(np.bincount(label), [20, 20])
+
+
+def test_a_point_stays_with_the_first_line_it_is_near_to():
+    """The middle of three lines is near to both others, which are not near to each other."""
+    angles = np.deg2rad([0.0, 4.0, 8.0, 90.0])
+    lines, label = l4lib.unique_lines(np.array([np.cos(angles), np.sin(angles)]), tol=1 - np.cos(np.deg2rad(5)))
+    assert list(label) == [0, 0, 1, 2] and lines.shape == (2, 3)

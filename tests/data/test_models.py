@@ -44,3 +44,34 @@ def test_patches_keep_the_leading_directions():
     variances = data.Y.var(axis=1)
     assert np.all(np.diff(variances) < 0)
     assert 0.8 < data.explained < 1.0
+
+
+def test_camera_is_in_the_unit_interval():
+    picture = models.camera()
+    assert 0.0 <= picture.min() < 0.05 and 0.95 < picture.max() <= 1.0
+
+
+def test_smallest_patches_have_three_directions():
+    data = models.patches(models.camera(), 2, 100, rng=np.random.default_rng(0))
+    assert data.Y.shape == (3, 100) and data.to_pixels(np.eye(3)).shape == (2, 2, 3)
+    assert np.allclose(data.basis.T @ data.basis, np.eye(3))
+
+
+def test_windows_step_by_half_a_window_or_as_told():
+    signal = np.arange(20.0)
+    assert np.array_equal(models.windows(signal, 8)[0], [0, 4, 8, 12])
+    assert np.array_equal(models.windows(signal, 2)[0], np.arange(19))
+    assert np.array_equal(models.windows(signal, 8, hop=5)[0], [0, 5, 10])
+
+
+@pytest.mark.parametrize("shape", [None, (3, 4)])
+def test_make_cdl_convolves(shape):
+    """Y is Σ_k a_k ⊛ x_ik, written out."""
+    data = models.make_cdl((12, 2), 3, 0.4, shape=shape, rng=np.random.default_rng(4))
+    grid = shape or (12,)
+    expected = np.zeros_like(data.Y)
+    for k in range(2):
+        for shift in range(12):
+            moved = np.roll(data.kernels[:, k].reshape(grid), np.unravel_index(shift, grid), range(len(grid))).ravel()
+            expected += np.outer(moved, data.X[k, shift])
+    assert np.allclose(data.Y, expected)

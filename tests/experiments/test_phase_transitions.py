@@ -29,6 +29,28 @@ def test_midpoints_grow_faster_than_the_square_of_the_dimension():
     assert last.midpoint_interval[0] - first.midpoint_interval[1] > 2 * np.log(sizes[-1] / sizes[0])
 
 
+def midpoint(part, column):
+    good = part.assign(good=part[column] < 0.05).groupby("m")["good"].agg(["sum", "count"]).astype(float)
+    return fit_transition(np.log(good.index), good["sum"], good["count"]).midpoint
+
+
+@pytest.mark.claim("tight-transition")
+def test_tight_frames_lose_their_minimisers_before_the_search_fails():
+    table = read_record("E9").table
+    start = {n: midpoint(part, "correlation_error") for n, part in table.groupby("n")}
+    atom = {n: midpoint(part, "displacement") for n, part in table.groupby("n")}
+    assert list(start) == [16, 24, 32, 48, 64, 96]
+    assert all(abs(start[n] - atom[n]) < np.log(1.2) for n in start)
+    exponents = np.diff(list(start.values())) / np.diff(np.log(list(start)))
+    assert exponents[:2].max() < 2.6
+    assert exponents[-1] > 3.2
+    large = table[(table["n"] == 96) & (table["m"] > 800) & (table["m"] < 4000)]
+    ratio = large["displacement"].groupby(large["m"]).median() * 96**3 / (3 * large["m"].unique())
+    assert ratio.between(0.8, 1.6).all()
+    last = table[(table["n"] == 96) & (table["m"] == 96**2)]
+    assert (last["correlation_error"] < 0.10).mean() >= 0.9
+
+
 @pytest.mark.claim("samples-transition")
 def test_the_need_for_samples_grows_with_theta():
     table = read_record("E3").table

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from l4lib.experiments import fit_transition, wilson
 
@@ -53,3 +53,47 @@ def test_separated_counts_are_said_to_be():
 def test_no_transition_is_refused():
     with pytest.raises(ValueError, match="both successes and failures, got 0 of 10"):
         fit_transition([0, 1], [0, 0], [5, 5])
+
+
+def _loss(x, k, n, midpoint, slope):
+    """Minus the log-likelihood, written out a second time."""
+    success = 1 / (1 + np.exp(-slope * (x - midpoint)))
+    return -np.sum(k * np.log(success) + (n - k) * np.log(1 - success))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_fit_is_the_maximum_of_the_likelihood_with_unequal_trials(sign):
+    x = sign * np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    k, n = np.array([1, 2, 40, 3, 5]), np.array([20, 5, 90, 4, 6])
+    fit = fit_transition(x, k, n)
+    best = optimize.minimize(lambda v: _loss(x, k, n, *v), (sign * 2.0, sign), method="BFGS", options={"gtol": 1e-7})
+    assert (fit.midpoint, fit.slope) == pytest.approx(tuple(best.x), abs=2e-3)
+    for level in (0.5, 0.95):
+        allowed = best.fun + stats.chi2.ppf(level, 1) / 2
+        for end in fit_transition(x, k, n, level=level).midpoint_interval:
+            profile = optimize.minimize_scalar(lambda s, end=end: _loss(x, k, n, end, s), (0.5 * sign, 1.5 * sign))
+            assert profile.fun == pytest.approx(allowed, abs=2e-3)
+
+
+def test_fit_does_not_depend_on_units_or_on_how_trials_are_split():
+    x, k, n = np.arange(6.0), np.array([0, 2, 3, 9, 14, 20]), np.array([20, 20, 12, 20, 20, 20])
+    fit, far = fit_transition(x, k, n), fit_transition(1e3 * x - 70, k, n)
+    assert far.midpoint == pytest.approx(1e3 * fit.midpoint - 70, rel=1e-3)
+    assert far.slope == pytest.approx(fit.slope / 1e3, rel=1e-3)
+    assert np.allclose(far.midpoint_interval, 1e3 * np.array(fit.midpoint_interval) - 70, rtol=1e-3)
+    twice = fit_transition(np.repeat(x, 2), np.repeat(k, 2), np.repeat(n, 2))
+    assert twice.midpoint == pytest.approx(fit.midpoint, abs=2e-3)
+    narrower = np.ptp(twice.midpoint_interval) / np.ptp(fit.midpoint_interval)
+    assert narrower == pytest.approx(2**-0.5, abs=0.03)
+
+
+def test_the_direction_of_the_transition_is_weighed_by_the_trials():
+    """A single lucky trial far to the left does not make a rising curve a falling one."""
+    fit = fit_transition([-9.0, 0.0, 1.0, 2.0], [1, 2, 60, 190], [1, 200, 200, 200])
+    assert fit.slope > 0 and not fit.separated
+
+
+def test_a_transition_beyond_the_data_has_an_open_interval():
+    """All but one of very few trials succeed everywhere: the midpoint is not bounded on that side."""
+    fit = fit_transition([0.0, 1.0, 2.0], [3, 4, 3], [4, 4, 4])
+    assert fit.midpoint_interval[0] == -np.inf or fit.midpoint_interval[1] == np.inf

@@ -217,19 +217,27 @@ def test_the_limit_of_the_l1_comparison():
 
 @pytest.mark.claim("l1-data-sandwich")
 @pytest.mark.parametrize("theta", [0.2, 0.5, 0.8])
-def test_l1_data_objective_is_sandwiched(theta):
-    A = frames.random_untf(5, 9, rng=np.random.default_rng(8))
-    K = 9 / 5
-    Q = np.hstack([A[:, :2], random_points(5, 3, rng=np.random.default_rng(9))])
-    zeta = A.T @ Q
-    ratio = sum(w * np.sqrt(b @ zeta**2) for b, w in supports(9, theta)) / sqrt(theta * K)
-    alpha, sixth = np.sum(zeta**4, axis=0), np.sum(zeta**6, axis=0)
-    assert np.all(ratio >= 1 - (1 - theta) * alpha / (2 * theta * K**2))
-    upper = 1 - (1 - theta) * alpha / (8 * theta * K**2)
-    upper += (1 - theta) * (1 - 2 * theta) * sixth / (16 * theta**2 * K**3)
-    assert np.all(ratio <= upper)
-    if theta == 0.8:
-        assert np.max(upper - ratio) < 0.01  # and it is not a loose bound when many atoms are active
+@pytest.mark.parametrize("size", [(5, 9), (2, 16)])
+def test_l1_data_objective_is_sandwiched(theta, size):
+    n, m = size
+    A = frames.random_untf(n, m, rng=np.random.default_rng(8))
+    D = theta * m / n
+    zeta = A.T @ np.hstack([A[:, :2], random_points(n, 3, rng=np.random.default_rng(9))])
+    b, w = (np.array(part) for part in zip(*supports(m, theta), strict=True))
+    s = b @ zeta**2
+    ratio, u = w @ np.sqrt(s / D), s / D - 1
+    fourth, sixth, eighth = (np.sum(zeta**k, axis=0) for k in (4, 6, 8))
+    second = (1 - theta) * fourth * theta / D**2
+    third = (1 - theta) * (1 - 2 * theta) * sixth * theta / D**3
+    last = 3 * second**2 + (1 - theta) * (1 - 6 * theta + 6 * theta**2) * eighth * theta / D**4
+    for k, moment in ((1, 0.0), (2, second), (3, third), (4, last)):
+        assert np.allclose(w @ u**k, moment, rtol=1e-10, atol=1e-12)
+    rest = ratio - 1 + second / 8 - third / 16
+    assert np.all(rest <= 1e-14)
+    assert np.all(rest >= -5 / 16 * last)
+    assert np.all(np.abs((1 - ratio) / (second / 8) - 1) <= 8 / D + 5 / (2 * D * D))
+    if D > 6:
+        assert np.all(np.abs((1 - ratio) / (second / 8) - 1) < 0.2)  # where many atoms are active it says something
 
 
 @pytest.mark.claim("fastica-cube")

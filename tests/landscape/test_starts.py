@@ -7,23 +7,32 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from l4lib.data import bernoulli_gaussian, circular_whitening, coherence, frames, make_cdl, nearest_atom
+from l4lib.data import (
+    bernoulli_gaussian,
+    circular_whitening,
+    coherence,
+    make_cdl,
+    nearest_atom,
+    simplex,
+)
 from l4lib.experiments import wilson
 from l4lib.landscape import (
+    FrameBounds,
     data_starts,
     energy_tail,
     expected_start,
     expected_start_on_support,
     filter_offset,
+    frame_bounds,
     height_after_offset,
+    kernel_bounds,
+    region_guarantee,
     required_level,
-    sample_threshold,
     spread_tail,
     start_bounds,
     start_guarantee,
     start_tail,
     sublevel_threshold,
-    tight_frame,
 )
 from l4lib.landscape.tails import _log_moments
 from l4lib.quartic import CirculantMap, Quartic, exp, inner, phi_T, project, random_points
@@ -58,7 +67,7 @@ FRAMES = {
     "legendre": lambda: CirculantMap(legendre_kernels(23)).dense(),
     "unequal": lambda: CirculantMap(legendre_kernels(23, 0.8)).dense(),
     "random": lambda: circulant_frame(12, 3, np.random.default_rng(3)),
-    "simplex": lambda: frames.simplex(9),
+    "simplex": lambda: simplex(9),
     "basis": lambda: np.eye(8),
 }
 
@@ -136,32 +145,12 @@ def test_the_integral_against_draws_in_standard_errors(A):
 def test_the_integral_in_closed_cases():
     for s in (1, 2, 6, 30):
         assert isclose(expected_start_on_support(np.eye(30), list(range(s))), 3 / (s + 2))
-    A = frames.simplex(5)
+    A = simplex(5)
     assert isclose(expected_start_on_support(A, [2]), np.sum((A.T @ A[:, 2]) ** 4))
     # all atoms of a tight frame: y is isotropic, the start is uniform on the sphere
     for tight, K in ((A, 1.2), (CirculantMap(legendre_kernels(23)).dense(), 2.0)):
         n = tight.shape[0]
         assert isclose(expected_start_on_support(tight, list(range(tight.shape[1]))), 3 * K / (n + 2), rel_tol=1e-9)
-
-
-@pytest.mark.claim("start-expectation")
-def test_weighted_mean_error_bound():
-    """For equal norms |E[α₀|S] − N_S/D_S| <= sd(α₀|S)(2√2 μ + 8 μ²), sd from draws."""
-    rng, gaps = np.random.default_rng(8), []
-    for A in (frames.simplex(9), CirculantMap(legendre_kernels(103)).dense(), frames.random_untf(12, 24, rng=rng)):
-        mu = coherence(A)
-        for s in (2, 4, 7):
-            S = rng.choice(A.shape[1], s, replace=False)
-            G = A.T @ A[:, S]
-            N = 3 * np.sum(np.sum(G * G, axis=1) ** 2)
-            D = s * s + 2 * np.sum(G[S] ** 2)
-            X = np.zeros((A.shape[1], 4000))
-            X[S] = rng.standard_normal((s, 4000))
-            deviation = np.std(start_bounds(A, X).value)
-            gap = abs(expected_start_on_support(A, S) - N / D)
-            assert gap <= deviation * (2 * sqrt(2) * mu + 8 * mu * mu)
-            gaps.append(gap)
-    assert max(gaps) > 1e-4  # the two differ, so that the bound says something
 
 
 @pytest.mark.claim("start-mean")
@@ -170,7 +159,7 @@ def test_predicted_mean_against_all_supports_and_draws():
     theta = 0.3
     for A, tolerance in (
         (np.eye(6), 1e-9),
-        (frames.simplex(6), 0.03),
+        (simplex(6), 0.03),
         (circulant_frame(4, 2, np.random.default_rng(2)), 0.12),
     ):
         m = A.shape[1]
@@ -238,6 +227,11 @@ def test_energy_tail_is_the_best_exponential_bound_and_below_its_simple_form():
             log_bound = -0.5 * ((s - 1) * np.log1p(tilt * a) + np.log1p(-tilt * b))
             assert isclose(energy_tail(s, mu, rho * mu), np.exp(log_bound.min()), rel_tol=1e-4)
             assert energy_tail(s, mu, rho * mu) <= sqrt(1 + rho) * np.exp(-rho / 2)
+    # the condition (δ + μ)((s−1)μ − δ) ≤ δ(1 − δ), just inside and just outside
+    mu, delta = 0.05, 0.1
+    s = int(1 + (delta + delta * (1 - delta) / (delta + mu)) / mu)
+    assert energy_tail(s, mu, delta) < 1
+    assert energy_tail(s + 1, mu, delta) == 1
 
 
 @pytest.mark.claim("start-energy")
@@ -262,7 +256,7 @@ def test_moments_of_the_spread_and_its_tail():
         assert H.min() >= 1 / s - 1e-12
         assert H.max() <= 1 + 1e-12
         for level in np.quantile(H, [0.01, 0.1, 0.5]):
-            count = int(np.count_nonzero(level * (1 - 1e-9) > H))
+            count = int(np.count_nonzero(level * (1 + 1e-9) >= H))
             assert wilson(count, H.size, level=0.9999)[0] <= spread_tail(s, float(level))
         if s > 5:
             assert spread_tail(s, float(np.quantile(H, 0.001))) < 0.02
@@ -282,7 +276,7 @@ def test_start_tail_against_frequencies(A):
         value = start_bounds(A, sparse(A.shape[1], s, 2000, rng)).value / nu.min() ** 4
         for level in (0.5 / s, 0.9 / s, 1.2 / s, 1.6 / s):
             bound = start_tail(s, mu, level)
-            count = int(np.count_nonzero(value < level * (1 - 1e-9)))
+            count = int(np.count_nonzero(value <= level * (1 + 1e-9)))
             assert wilson(count, value.size, level=0.9999)[0] <= bound
             binding += bound < 1
     assert binding >= 2
@@ -297,12 +291,12 @@ def test_guarantee_against_frequencies(t, w):
     kernels = legendre_kernels(n, w)
     B = CirculantMap(kernels)
     nu = np.linalg.norm(kernels, axis=0)
-    mu, kappa, theta = 1 / sqrt(n) + 1 / n, nu.max() / nu.min(), t / (2 * n)
+    frame, theta = kernel_bounds(kernels), t / (2 * n)
     X = bernoulli_gaussian(2 * n, 3000, theta, rng=rng)
     Q = project(B.apply(X[:, np.any(X, axis=0)]))
     alpha = np.sum(B.adjoint(Q) ** 4, axis=0)
-    inside = int(np.count_nonzero(alpha >= 64 / 15 * 2 * mu * nu.max() ** 2))
-    guarantee = start_guarantee(theta, mu, kappa, 2.0, n)
+    inside = int(np.count_nonzero(alpha > 1.5 * 2 * frame.g))
+    guarantee = start_guarantee(theta, 2 * n, frame.mu, required_level(frame))
     assert 0 < guarantee.probability <= wilson(inside, alpha.size, level=0.9999)[1]
     support = np.count_nonzero(X[:, np.any(X, axis=0)], axis=0)
     certain = support <= guarantee.certain
@@ -316,7 +310,7 @@ def test_certain_sizes_for_adversarial_values():
     """Up to ``certain`` nonzeros the start is good whatever the values, here spikes of equal size and random sign."""
     n = 2003
     mu = 1 / sqrt(n) + 1 / n
-    guarantee = start_guarantee(0.001, mu, 1.0, 2.0, n)
+    guarantee = start_guarantee(0.001, 2 * n, mu, 3 * mu)
     rng, B = np.random.default_rng(23), CirculantMap(legendre_kernels(n))
     s = guarantee.certain
     assert s >= 4
@@ -326,23 +320,17 @@ def test_certain_sizes_for_adversarial_values():
         X[S, k] = rng.choice([-1.0, 1.0], s)  # equal sizes are the worst
     alpha = np.sum(B.adjoint(project(B.apply(X))) ** 4, axis=0)
     assert alpha.min() >= guarantee.level
-    assert (1 - s * mu) ** 2 < (s + 1) * guarantee.level  # and one more is not covered
+    assert (1 - s * mu) ** 2 <= (s + 1) * guarantee.level  # and one more is not covered
 
 
 @pytest.mark.claim("good-start")
-@pytest.mark.parametrize("name", ["legendre", "unequal", "random"])
-def test_the_required_level_suffices_for_the_region_chapter(name):
-    """L ν_min⁴ is at least the thresholds of the sublevel sets, and equal to them for equal norms."""
-    A = FRAMES[name]()
-    frame = tight_frame(A)
-    K, nu, mu = numbers(A)
-    kappa, unit = nu.max() / nu.min(), nu.min() ** 4
-    wanted = [sublevel_threshold(frame)] + [sample_threshold(frame, e) + 8 * e for e in (1e-6, 1e-2)]
-    given = [required_level(mu, kappa, K, epsilon=e) * unit for e in (None, 1e-6, 1e-2)]
-    for have, need in zip(given, wanted, strict=True):
-        assert have >= need * (1 - 1e-9)
-        if name == "legendre":
-            assert isclose(have, need)
+def test_the_level_is_the_threshold_over_the_weakest_atom(A):
+    frame = frame_bounds(A)
+    unit = frame.nu.min() ** 4
+    assert isclose(required_level(frame) * unit, sublevel_threshold(frame), abs_tol=1e-15)
+    for e in (1e-6, 1e-2):
+        assert isclose(required_level(frame, epsilon=e) * unit, sublevel_threshold(frame, epsilon=e) + 8 * e)
+    assert isclose(required_level(FrameBounds(B=3.0, g=0.02, mu=0.03, nu=np.array([1.1, 0.8]))), 0.09 / 0.8**4)
 
 
 @pytest.mark.claim("good-start-asymptotic")
@@ -355,8 +343,8 @@ def test_the_limit_constant():
     for n in (10**4, 10**6, 10**8):
         mu = n**-0.5
         for share, found in ((0.75, below), (1.1, above)):
-            theta = share * 1.7434 * 15 / 64 / (4 * n * mu)
-            found.append(start_guarantee(theta, mu, 1.0, 2.0, n).probability)
+            theta = share * 1.7434 * 2 / 3 / (4 * n * mu)
+            found.append(start_guarantee(theta, 2 * n, mu, 3 * mu).probability)
     assert below[0] < below[1] < below[2]
     assert below[2] > 0.99
     assert above[2] < 0.01
@@ -409,8 +397,9 @@ def test_dense_samples_are_random_starts_and_outside(A):
     assert abs(value.mean() - uniform.mean()) <= 4 * error + 1e-9
     assert abs(uniform.mean() - 3 * np.sum(nu**4) / (n * (n + 2))) <= 4 * error + 1e-9
     if mu > 1e-9:
-        share = np.mean(uniform >= 64 / 15 * K * mu * nu.max() ** 2)
-        assert share <= 45 / (64 * (n + 2) * mu)
+        g = frame_bounds(A).g
+        share = np.mean(uniform > 1.5 * K * g)
+        assert share <= 2 * nu.max() ** 2 / ((n + 2) * g)
 
 
 # From the start to a kernel
@@ -422,16 +411,17 @@ def test_descent_from_good_starts_reaches_kernels():
     n, rng = 499, np.random.default_rng(41)
     B = CirculantMap(legendre_kernels(n))
     objective, mu, M = Quartic(B, 0.25), 1 / sqrt(n) + 1 / n, 2.0
-    level = 64 / 15 * 2 * mu
+    level = 3 * mu
     X = bernoulli_gaussian(2 * n, 200, 3 / (2 * n), rng=rng)
     Q = project(B.apply(X[:, np.any(X, axis=0)]))
     Q = Q[:, np.sum(B.adjoint(Q) ** 4, axis=0) > level]
     alpha = np.sum(B.adjoint(Q) ** 4, axis=0)
+    Q, alpha = Q[:, :40], alpha[:40]
     assert Q.shape[1] > 20
     radius = 0.9 * (alpha**0.25 - level**0.25) / M**0.25
     Q = project(Q + radius * project(rng.standard_normal(Q.shape)) * rng.random(Q.shape[1]))
     value = objective.value(Q)
-    assert np.all(-4 * value >= level)
+    assert np.all(-4 * value > level)
     for _ in range(300):
         V = objective.gradient(Q)
         gradient = V - Q * inner(Q, V)
@@ -442,7 +432,8 @@ def test_descent_from_good_starts_reaches_kernels():
     assert np.linalg.norm(gradient, axis=0).max() < 1e-8
     # correlations with all shifts of both kernels
     cosine = np.max(np.abs(B.adjoint(Q)), axis=0)
-    assert np.all(np.arccos(np.minimum(cosine, 1.0)) <= mu / 2)
+    angle = region_guarantee(kernel_bounds(legendre_kernels(n))).angle[0]
+    assert np.all(np.arccos(np.minimum(cosine, 1.0)) <= angle)
 
 
 @pytest.mark.claim("good-start-descent")
@@ -463,20 +454,19 @@ def test_a_start_can_lie_on_the_exceptional_set():
 # Borders
 
 
-def test_samples_level_and_counts():
-    assert isclose(required_level(0.01, 1.0, 2.0, epsilon=1e-9), 0.24, rel_tol=1e-6)
-    assert isclose(required_level(0.0, 1.5, 2.0, epsilon=0.001), 1.5**4 * ((0.096 * sqrt(2)) ** (2 / 3) + 0.008))
-    assert isclose(required_level(0.02, 1.2, 3.0), 64 / 15 * 0.06 * 1.2**4)
-    plain, sampled = (start_guarantee(1e-4, 0.01, 1.0, 2.0, 10_000, epsilon=e).probability for e in (None, 1e-6))
+def test_levels_and_counts():
+    plain, sampled = (start_guarantee(1e-4, 20_000, 0.01, level).probability for level in (0.03, 0.08))
     assert 0 < sampled < plain
-    assert start_guarantee(1e-4, 0.01, 1.0, 2.0, 10_000).samples_needed(1e-3) <= 3
-    assert start_guarantee(0.1, 0.3, 1.0, 2.0, 16).samples_needed(0.1) is None
-    assert start_guarantee(0.1, 0.0, 1.0, 1.0, 16).probability == pytest.approx(1.0)
+    assert start_guarantee(1e-4, 20_000, 0.01, 0.03).samples_needed(1e-3) <= 3
+    assert start_guarantee(0.1, 32, 0.3, 1.2).samples_needed(0.1) is None
+    assert start_guarantee(0.1, 16, 0.0, 0.0).probability == 1.0  # orthogonal atoms: nothing is to be shown
     # only the sizes that are certain: a sum of binomial probabilities
-    one = start_guarantee(0.001, 0.11, 1.0, 2.0, 100)
+    one = start_guarantee(0.001, 200, 0.11, 0.9)
     only = binom.pmf(1, 200, 0.001) / (1 - 0.999**200)
     assert one.certain == 1
     assert only <= one.probability < only + 0.05
+    # at level 1 not even one nonzero is enough: α₀ > ν_min⁴ fails for an orthogonal atom
+    assert start_guarantee(0.001, 200, 0.11, 1.0).certain == 0
 
 
 def test_data_starts():
@@ -497,8 +487,9 @@ def test_data_starts():
         (lambda: expected_start_on_support(np.eye(3), [3]), "below 3"),
         (lambda: energy_tail(3, 1.2, 0.1), "coherence"),
         (lambda: energy_tail(3, 0.2, 1.0), "delta"),
-        (lambda: required_level(0.1, 0.9, 2.0), "kappa"),
-        (lambda: start_guarantee(0.1, 0.1, 1.0, 1.05, 10), "whole number"),
+        (lambda: required_level(FrameBounds(B=2.0, g=0.1, mu=0.1, nu=np.ones(2)), epsilon=-1.0), "epsilon"),
+        (lambda: start_guarantee(0.1, 20, 0.1, -1.0), "level"),
+        (lambda: start_guarantee(0.1, 20, 1.1, 0.5), "coherence"),
         (lambda: height_after_offset(1.0, -1.0, 2.0, 1.0), "distance"),
         (lambda: filter_offset([1.0, -1.0], [1.0, 1.0]), "positive gains"),
         (lambda: filter_offset([1.0], [1.0, 1.0]), "expected shape"),

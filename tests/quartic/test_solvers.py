@@ -7,6 +7,7 @@ import l4lib
 from l4lib import GradientDescent, PowerMap, Status, TrustRegion
 from l4lib.data import frames
 from l4lib.quartic import ConvergenceError, sphere
+from l4lib.quartic.solvers import _Spectrum
 
 METHODS = {
     "power map": PowerMap(),
@@ -180,3 +181,34 @@ def test_batch_equals_single_runs():
 def test_dimension_one_is_trivial():
     result = l4lib.solve(l4lib.phi_T([[1.0, -2.0]]), [3.0])
     assert result.converged.all() and abs(result.q[0]) == 1.0
+
+
+def test_the_power_map_needs_gradients_only():
+    """The power map: one gradient at each start, one an iteration, one more at the end, and nothing else."""
+    starts = l4lib.random_points(5, 3, rng=np.random.default_rng(2))
+    result = l4lib.solve(l4lib.phi_T(np.eye(5)), starts)
+    counts = result.evaluations
+    assert (counts.value, counts.hessp, counts.hessian) == (0, 0, 0)
+    assert counts.gradient == 3 + result.iterations.sum() + 3
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0, 20.0])
+@pytest.mark.parametrize("kind", ["minimiser", "saddle", "hard"])
+def test_the_trust_region_step_is_the_minimiser_of_its_model(scale, kind):
+    """Against a fine grid of the disc of the tangent plane, inside and on the boundary, and in the hard case."""
+    bend = {"minimiser": (0.5, 2.0), "saddle": (-1.0, 2.0), "hard": (-1.0, 2.0)}[kind]
+    q, basis = np.eye(3)[:, [0]], np.eye(3)[:, 1:]
+    hessian = scale * (basis * bend) @ basis.T
+    gradient = scale * basis @ ([0.0, 0.3] if kind == "hard" else [0.4, 0.3])
+    spectrum = _Spectrum(hessian[None], q, gradient[:, None])
+    for radius in (0.1, 0.5, 0.9, 3.0):
+        t, r = np.meshgrid(np.linspace(0, 2 * np.pi, 721), np.linspace(0, radius, 201))
+        v = basis @ np.array([(r * np.cos(t)).ravel(), (r * np.sin(t)).ravel()])
+        model = gradient @ v + 0.5 * np.einsum("ir,ij,jr->r", v, hessian, v)
+        step, promised = spectrum.minimise(np.array([0]), np.array([radius]))
+        step = step[:, 0]
+        assert np.linalg.norm(step) <= radius * (1 + 1e-7) and abs(step @ q[:, 0]) < 1e-9
+        reached = gradient @ step + 0.5 * step @ hessian @ step
+        assert promised[0] == pytest.approx(-reached)
+        assert reached <= model.min() + 1e-9 * scale
+        assert reached >= model.min() - 1e-3 * scale * max(1.0, radius)

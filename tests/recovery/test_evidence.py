@@ -116,7 +116,7 @@ def test_recovery_on_new_data(n, m, theta, p):
 @pytest.mark.claim("evidence-calibrated")
 def test_the_recorded_calibration():
     """At most one per cent wrong and complete, at most five right and incomplete in the regime that is documented."""
-    table = read_record("E9").table
+    table = read_record("E11").table
     assert len(table) >= 400 and ("error" not in table or table["error"].isna().all())
     wrong = table["complete"] & ~table["right"]
     plain = table[(table["n"] >= 8) & (table["weak"] == 1)]
@@ -132,7 +132,7 @@ def test_the_recorded_calibration():
 
 @pytest.mark.claim("evidence-calibrated")
 def test_recorded_trials_again():
-    experiment, table = EXPERIMENTS["E9"], read_record("E9").table
+    experiment, table = EXPERIMENTS["E11"], read_record("E11").table
     cells = experiment.cells["full"]
     for index in (0, 40, 300, len(cells) - 1):
         cell = cells[index]

@@ -1,0 +1,118 @@
+"""Boxes that open: proofs and claim cards as ``<details>``, one line each until a reader wants more.
+
+A proof gets an id made from what it proves, ends with ∎, and is opened by a click, the keyboard, a link into it, by
+printing (``book.js``), or by the page's *open all*. In LaTeX everything is open.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx_proof.nodes import NODE_TYPES, proof_node
+
+NUMBERED = tuple(NODE_TYPES.values())
+
+
+class folded(nodes.General, nodes.Element):
+    """A box with a summary line (its first child) and what is below."""
+
+
+class summary(nodes.Part, nodes.TextElement):
+    """The line of a :class:`folded` that is always seen."""
+
+
+def visit_folded_html(self: Any, node: folded) -> None:
+    """``<details>``."""
+    self.body.append(self.starttag(node, "details", CLASS=""))
+
+
+def depart_folded_html(self: Any, _node: folded) -> None:
+    """Close the box."""
+    self.body.append("</details>\n")
+
+
+def visit_summary_html(self: Any, node: summary) -> None:
+    """``<summary>``."""
+    self.body.append(self.starttag(node, "summary", ""))
+
+
+def depart_summary_html(self: Any, _node: summary) -> None:
+    """Close the line."""
+    self.body.append("</summary>\n")
+
+
+def visit_folded_latex(self: Any, _node: folded) -> None:
+    """A paragraph of its own."""
+    self.body.append("\n\\par\\smallskip\\noindent ")
+
+
+def depart_folded_latex(self: Any, _node: folded) -> None:
+    """End of the paragraph."""
+    self.body.append("\n\\par\\smallskip\n")
+
+
+def visit_summary_latex(self: Any, _node: summary) -> None:
+    """The line in italics."""
+    self.body.append("\\textit{")
+
+
+def depart_summary_latex(self: Any, _node: summary) -> None:
+    """A full stop after the line."""
+    self.body.append("}. ")
+
+
+def _without_word(paragraph: nodes.Node) -> None:
+    """Take away the ``Proof.`` that sphinx-proof writes into the first paragraph."""
+    first = next(iter(paragraph.findall(nodes.Text)), None)
+    if first is not None and first.astext().startswith("Proof."):
+        first.parent.replace(first, nodes.Text(first.astext()[len("Proof.") :].lstrip()))
+
+
+def _proved(node: nodes.Node) -> nodes.Element | None:
+    """The numbered box that a proof follows."""
+    parent = node.parent
+    for sibling in reversed(parent.children[: parent.index(node)]):
+        if isinstance(sibling, NUMBERED):
+            return sibling
+        if isinstance(sibling, (proof_node, folded)) and "proof" in sibling.get("classes", ["proof"]):
+            return None
+    return None
+
+
+def fold_proofs(_app: Sphinx, doctree: nodes.document) -> None:
+    """Turn proofs into folded boxes, and give every id on the page once."""
+    for section in doctree.findall(nodes.section):
+        if "proof-content" in section["ids"]:
+            section["ids"] = [f"{section.parent['label']}-content"]
+    for count, node in enumerate(list(doctree.findall(proof_node)), 1):
+        body = node.children[0]
+        box = _proved(node)
+        fold = folded(classes=["proof-fold"], ids=[f"proof-of-{box['label']}" if box is not None else f"proof-{count}"])
+        fold += summary("", "Proof")
+        content = list(body.children)
+        if content:
+            _without_word(content[0])
+        last = content[-1] if content else None
+        mark = nodes.inline("", "\N{NO-BREAK SPACE}∎", classes=["qed"])
+        if isinstance(last, nodes.paragraph):
+            if not last.astext().rstrip().endswith("∎"):
+                last += mark
+        else:
+            content.append(nodes.paragraph("", "", mark, classes=["qed-line"]))
+        fold.extend(content)
+        if box is not None:
+            fold["proves"] = box["label"]
+        node.replace_self(fold)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the boxes."""
+    for kind, html, latex in (
+        (folded, (visit_folded_html, depart_folded_html), (visit_folded_latex, depart_folded_latex)),
+        (summary, (visit_summary_html, depart_summary_html), (visit_summary_latex, depart_summary_latex)),
+    ):
+        app.add_node(kind, html=html, latex=latex)
+    app.connect("doctree-read", fold_proofs, priority=400)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,122 @@
+"""Every built page in a real browser: nothing cut at three widths, legible in two themes, no error on the console.
+
+Needs Chromium (Debian: ``apt install chromium``; elsewhere set CHROMIUM to its path). Where the variable
+REQUIRE_BROWSER is set, as in continuous integration, a missing browser is a failure and not a skip.
+"""
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+SOURCES = {"_static", "_code", "_modules"}
+MADE = {"search.html", "genindex.html"}
+PAGES = (
+    sorted(p for p in HTML.rglob("*.html") if not SOURCES & set(p.relative_to(HTML).parts) and p.name not in MADE)
+    if HTML.exists()
+    else []
+)
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
+WIDTHS, THEMES = (1400, 768, 375), ("light", "dark")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [pytest.mark.book, pytest.mark.slow]
+
+CUT = """(width) => {
+  const found = [];
+  const root = document.scrollingElement;
+  if (root.scrollWidth > root.clientWidth + 1) { found.push("the page is wider than the window: " + root.scrollWidth); }
+  const scrolls = (node) => {
+    for (let box = node; box && box.tagName !== "ARTICLE"; box = box.parentElement) {
+      const how = getComputedStyle(box).overflowX;
+      if (how === "auto" || how === "scroll") { return true; }
+    }
+    return false;
+  };
+  const name = (node) => node.tagName.toLowerCase() + " " + (node.textContent || "").trim().slice(0, 60);
+  const article = document.querySelector("article");
+  const edge = article.getBoundingClientRect().right + 1;
+  article.querySelectorAll("mjx-container, pre, table, img, svg").forEach((node) => {
+    const box = node.getBoundingClientRect();
+    if (!box.width || node.closest("details:not([open])")) { return; }
+    const how = getComputedStyle(node).overflowX;
+    const clipped = node.scrollWidth > node.clientWidth + 1 && how === "hidden";
+    if ((clipped || box.right > edge) && !scrolls(node)) { found.push("cut: " + name(node)); }
+  });
+  if (width >= 1400) {
+    article.querySelectorAll("div.math, div.cell_input pre, div.cell_output pre").forEach((node) => {
+      if (node.closest("details:not([open])")) { return; }
+      if (node.scrollWidth > node.clientWidth + 1) {
+        found.push("wider than the page (" + node.scrollWidth + " > " + node.clientWidth + "): " + name(node));
+      }
+    });
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    missing = "" if CHROMIUM else "no Chromium found (Debian: apt install chromium)"
+    missing = missing or ("" if find_spec("playwright") else "the package playwright is missing")
+    missing = missing or ("" if PAGES else "the book is not built; run make book")
+    if missing:
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as tool:
+        chromium = tool.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def opened(browser, path):
+    """The page with its mathematics set and every box open, and what its console complained about."""
+    page, complaints = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000}), []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_function("!document.querySelector('.math') || (window.MathJax && MathJax.startup)")
+    page.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
+    page.evaluate("document.querySelectorAll('article details').forEach((box) => { box.open = true; })")
+    return page, complaints
+
+
+def named(path):
+    return path.relative_to(HTML).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("path", PAGES or [None], ids=named if PAGES else None)
+def test_page_is_whole_and_accessible(browser, path):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, complaints = opened(browser, path)
+    problems = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 1000})
+        problems += [f"{width} px, {what}" for what in page.evaluate(CUT, width)]
+    page.set_viewport_size({"width": WIDTHS[0], "height": 1000})
+    for theme in THEMES:
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        page.wait_for_timeout(300)  # colours change in a transition
+        for finding in Axe().run(page).response["violations"]:
+            if finding["impact"] in ("serious", "critical"):
+                where = "; ".join(node["html"][:90] for node in finding["nodes"][:3])
+                problems.append(f"{theme}: {finding['id']} ({len(finding['nodes'])} times): {where}")
+    page.close()
+    assert not problems, "\n".join(problems)
+    assert not complaints, "\n".join(complaints)
