@@ -2,7 +2,7 @@
 
 from l4lib.recovery.cumulants import CovarianceFit, Separation, explain_covariance, separate, separated
 from l4lib.recovery.dictionary import ROUTES, recover_dictionary, recover_from_moment
-from l4lib.recovery.evidence import Test
+from l4lib.recovery.evidence import Test, first_failure
 from l4lib.recovery.kernels import KernelRecovery, recover_kernels
 from l4lib.recovery.refine import Refinement, refine_dictionary, sparse_codes
 from l4lib.recovery.search import Recovery
@@ -23,6 +23,7 @@ __all__ = [
     "Test",
     "decompose",
     "explain_covariance",
+    "first_failure",
     "rank_limit",
     "recover_dictionary",
     "recover_from_moment",
