@@ -149,8 +149,8 @@ def read_benchmark(name: str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> sorted(read_benchmark("convolution"))
-    ['gradient', 'machine', 'peers', 'sizes', 'versions']
+    >>> "numpy" in read_benchmark("convolution")["versions"]
+    True
     """
     path = BENCHMARKS / f"{name}.json"
     if not path.exists():
