@@ -78,7 +78,7 @@ def test_in_a_pipeline_a_search_a_clone_and_a_file():
     pipeline = make_pipeline(StandardScaler(), L4DictionaryLearning(10, random_state=0)).fit(X)
     again = pickle.loads(pickle.dumps(clone(pipeline).fit(X)))
     assert np.array_equal(again[-1].components_, pipeline[-1].components_)
-    frame = pipeline.set_output(transform="pandas").transform(X[:5])
+    frame = clone(pipeline).set_output(transform="pandas").fit(X).transform(X[:5])
     assert list(frame.columns) == [f"l4dictionarylearning{k}" for k in range(10)]
 
     def score(learner, samples, y=None):
