@@ -129,7 +129,7 @@ def test_same_generator_same_dictionary():
 @pytest.mark.parametrize("route", ["auto", "pool", "restarts"])
 def test_one_atom_may_be_asked_of_data_that_have_more(route):
     """As a cautious user begins; the answer is one atom at most, and not complete."""
-    data = make_odl((3, 4), 400, 0.2, rng=np.random.default_rng(0))
+    data = l4lib.make_odl((3, 4), 400, 0.2, rng=np.random.default_rng(0))
     for seed in range(5):
-        found = recover_dictionary(data.Y, 1, rng=np.random.default_rng(seed), route=route)
+        found = l4lib.recover_dictionary(data.Y, 1, rng=np.random.default_rng(seed), route=route)
         assert found.A.shape[1] <= 1 and not found.complete
