@@ -76,9 +76,11 @@ def test_restarts_return_minimisers_of_the_objective():
     found = l4lib.recover_dictionary(data.Y, 12, rng=np.random.default_rng(9), route="restarts", tol=1e-9)
     white = found.whitening.W @ (data.Y - found.mean[:, None])
     q = project(found.whitening.W @ found.A)
-    gradient = l4lib.Quartic(white, 1.0 / 20_000).euclidean_gradient(q)
-    assert np.max(np.linalg.norm(project(gradient) - q, axis=0)) < 1e-8
-    assert found.complete and found.hits.sum() <= found.starts and found.unseen <= 1 / 48
+    step = project(-l4lib.Quartic(white, 1.0 / 20_000).euclidean_gradient(q))
+    assert np.max(np.linalg.norm(step - q, axis=0)) < 1e-8
+    # Minimisers are biased, and the held-out cumulants may see it: nothing else may be amiss.
+    assert {test.name for test in found.evidence if not test.passed} <= {"residual"}
+    assert found.hits.sum() <= found.starts and found.unseen <= 1 / 48
     assert l4lib.match_atoms(found.A, data.A).recovered(0.02) == 12
 
 
