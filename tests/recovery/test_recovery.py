@@ -126,3 +126,12 @@ def test_same_generator_same_dictionary():
     data = l4lib.make_odl((8, 10), 3000, 0.1, rng=np.random.default_rng(0))
     first, second = (l4lib.recover_dictionary(data.Y, 10, rng=np.random.default_rng(1)) for _ in range(2))
     assert np.array_equal(first.A, second.A)
+
+
+@pytest.mark.parametrize("route", ["auto", "pool", "restarts"])
+def test_one_atom_may_be_asked_of_data_that_have_more(route):
+    """As a cautious user begins; the answer is one atom at most, and not complete."""
+    data = l4lib.make_odl((3, 4), 400, 0.2, rng=np.random.default_rng(0))
+    for seed in range(5):
+        found = l4lib.recover_dictionary(data.Y, 1, rng=np.random.default_rng(seed), route=route)
+        assert found.A.shape[1] <= 1 and not found.complete
