@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from l4lib.course.exercise import Exercise, Given, Mistake
-from l4lib.quartic import phi_T, solve
 
 
 def _products(A: np.ndarray) -> float:
@@ -28,9 +27,14 @@ def _atoms_given(rng: np.random.Generator) -> Given:
 
 
 def _measured(A: np.ndarray, i: int) -> float:
-    """The squared sine at the minimiser, by the solver, without cancellation."""
+    """The squared sine at the minimiser, by Newton's method for A ζ³ = α q, without cancellation."""
     atom = A[:, i] / np.linalg.norm(A[:, i])
-    q = solve(phi_T(A), atom[:, None]).Q[:, 0]
+    q, value = atom, float(np.sum((A.T @ atom) ** 4))
+    for _ in range(6):
+        zeta = A.T @ q
+        left = np.block([[3 * (A * zeta**2) @ A.T - value * np.eye(len(q)), -q[:, None]], [q, 0.0]])
+        step = np.linalg.solve(left, -np.append(A @ zeta**3 - value * q, (q @ q - 1) / 2))
+        q, value = q + step[:-1], value + step[-1]
     return float(np.sum((q - atom * (atom @ q)) ** 2))
 
 
@@ -74,9 +78,7 @@ EXERCISES = (
         mistakes={
             "not normalised": Mistake(
                 _raw_slack,
-                "You correlate with an atom that does not have length one; compare with what {eq-location} does.".replace(
-                    "{eq-location}", "the location bound"
-                ),
+                "You correlate with an atom that does not have length one, so your measured number is not a squared sine.",
             ),
             "diagonal": Mistake(
                 lambda A, i: _slack(A, i, g=float(np.max(np.sum(A**2, axis=0)))),
