@@ -30,7 +30,7 @@ def _measured(A: np.ndarray, i: int) -> float:
     """The squared sine at the minimiser, by Newton's method for A ζ³ = α q, without cancellation."""
     atom = A[:, i] / np.linalg.norm(A[:, i])
     q, value = atom, float(np.sum((A.T @ atom) ** 4))
-    for _ in range(6):
+    for _ in range(4):
         zeta = A.T @ q
         left = np.block([[3 * (A * zeta**2) @ A.T - value * np.eye(len(q)), -q[:, None]], [q, 0.0]])
         step = np.linalg.solve(left, -np.append(A @ zeta**3 - value * q, (q @ q - 1) / 2))
@@ -78,7 +78,7 @@ EXERCISES = (
         mistakes={
             "not normalised": Mistake(
                 _raw_slack,
-                "You correlate with an atom that does not have length one, so your measured number is not a squared sine.",
+                "You correlate with an atom that is not of length one, so your measured number is not a squared sine.",
             ),
             "diagonal": Mistake(
                 lambda A, i: _slack(A, i, g=float(np.max(np.sum(A**2, axis=0)))),

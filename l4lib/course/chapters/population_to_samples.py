@@ -96,8 +96,8 @@ EXERCISES = (
             ),
             "theorem": Mistake(
                 lambda p, theta: _length(p, theta, 1 / 16),
-                "Too short. Either this is where a theorem falls silent, which is not where the minimisers merge, or your "
-                "outlier is R (1, 1), whose length is not R.",
+                "Too short. Either this is where a theorem falls silent, which is not where the minimisers merge, or "
+                "your outlier is R (1, 1), whose length is not R.",
             ),
             "constant": Mistake(
                 lambda p, theta: float((p / 4) ** 0.25),
