@@ -127,7 +127,7 @@ class Experiment:
 
     @property
     def code(self) -> str:
-        """A hash of the code that the trial depends on (:func:`l4lib.experiments.code.code_hash`)."""
+        """A hash of the code that the trial depends on (``l4lib.experiments.code.code_hash``)."""
         return code_hash(self.trial)
 
     def run_trial(self, cell: Cell, trial: int) -> Row:
