@@ -56,10 +56,9 @@ def test_every_picture_is_described(soups):
             assert len(picture.get("alt", "")) > 30, f"{path.name}: {picture.get('src')}"
 
 
-def test_mathematics_and_spheres_have_their_scripts():
+def test_mathematics_has_its_script():
     assert (HTML / "_static" / "mathjax" / "tex-mml-chtml.js").stat().st_size > 500_000
     assert any((HTML / "_static" / "mathjax" / "output" / "chtml" / "fonts").rglob("*.woff"))
-    assert (HTML / "_static" / "plotly.min.js").stat().st_size > 1_000_000
 
 
 def test_no_error_output_and_no_unrendered_directive(soups):
