@@ -41,7 +41,7 @@ $(CACHE)/.library: $(STAMP) $(LIBRARY)
 	touch $@
 
 .PHONY: book
-book: $(CACHE)/.library  ## execute every notebook and build the book
+book: $(CACHE)/.library  ## execute every notebook and build the book [SOLUTIONS=no leaves the solutions out]
 	$(ONE_THREAD) $(BIN)/python tools/warm_cache.py --cache $(CACHE)
 	$(ONE_THREAD) $(BIN)/jupyter-book build . -W -n --keep-going --quiet
 	@echo "The book is built: open $(abspath $(HTML)/index.html)"
@@ -70,6 +70,16 @@ lint: $(STAMP)  ## style and types
 notebooks: $(STAMP)  ## execute the notebooks in place (after a change of l4lib)
 	$(ONE_THREAD) $(BIN)/python tools/execute_notebooks.py --jobs $(JOBS)
 	$(BIN)/python tools/readme_picture.py
+
+.PHONY: coursework
+coursework: $(STAMP)  ## notebooks for students and instructors, and plain chapters: _build/course [BASE=https://address.of.the/book]
+	$(ONE_THREAD) $(BIN)/python tools/coursework.py $(if $(BASE),--base "$(BASE)")
+
+.PHONY: grade
+grade: $(STAMP)  ## grade a folder: make grade SUBMISSIONS=folder [KEEP=best|last DEADLINE=2026-11-30T23:59 LATE=count|drop TRUST=yes]
+	@test -n "$(SUBMISSIONS)" || { echo "Say where they are: make grade SUBMISSIONS=folder (in it one folder for each student)" >&2; exit 1; }
+	$(ONE_THREAD) $(BIN)/python tools/grade.py "$(SUBMISSIONS)" --jobs $(JOBS) $(if $(KEEP),--keep $(KEEP)) $(if $(DEADLINE),--deadline "$(DEADLINE)") \
+		$(if $(LATE),--late $(LATE)) $(if $(filter yes,$(TRUST)),--trust)
 
 .PHONY: ledger-times
 ledger-times: $(STAMP)  ## measure the seconds of every claim's tests and write them into the ledger

@@ -1,5 +1,7 @@
 """Cost, memory and peers of the convolutional part: ``make bench`` writes convolution.json.
 
+``python benchmarks/convolution.py sizes`` renews one part (gradient, sizes, peers) of the last record.
+
 Peers (sporco, alphacsc) are optional: one that cannot be imported is recorded as such.
 All times are of one process with one BLAS thread, the minimum of a few repeats; only ratios within one run mean much.
 """
@@ -64,21 +66,31 @@ def gradient_cost():
     return rows
 
 
-def large_problem():
-    """All kernels from twenty thousand samples of length 256."""
-    data = make_cdl((256, 3), 20_000, 0.05, rng=np.random.default_rng(1))
-    start = time.perf_counter()
-    found = recover_kernels(data.Y, 3, rng=np.random.default_rng(2), progress=False)
-    seconds = time.perf_counter() - start
-    match = match_kernels(found.kernels, data.kernels)
-    return {
-        "n": 256,
-        "p": 20_000,
-        "K": 3,
-        "seconds": seconds,
-        "found": match.recovered(0.02),
-        "max_error": match.max_error,
-    }
+SIZES = [
+    ((32,), 3, 0.1, 1000),
+    ((64,), 3, 0.08, 1000),
+    ((64,), 5, 0.05, 1000),
+    ((128,), 3, 0.05, 5000),
+    ((256,), 3, 0.05, 20_000),
+    ((8, 8), 2, 0.08, 800),
+    ((16, 16), 3, 0.05, 4000),
+    ((32, 32), 3, 0.05, 2000),
+]
+
+
+def sizes():
+    """All kernels with their evidence: processor seconds of one thread and peak memory over that of the data."""
+    rows = []
+    for shape, K, theta, p in SIZES:
+        n = int(np.prod(shape))
+        data = make_cdl((n, K), p, theta, shape=shape, rng=np.random.default_rng(1))
+        start = time.process_time()
+        found = recover_kernels(data.Y, K, shape=shape, rng=np.random.default_rng(2), progress=False)
+        seconds = time.process_time() - start
+        match = match_kernels(found.kernels, data.kernels, shape=shape)
+        row = {"shape": shape, "K": K, "theta": theta, "p": p, "seconds": seconds, "max_error": match.max_error}
+        rows.append({**row, "complete": found.complete, "starts": found.starts})
+    return rows
 
 
 def peers(repeats=3):
@@ -152,8 +164,8 @@ def _sporco(Y, K, length, iterations):
     return np.asarray(solver.solve()).reshape(length, K)
 
 
-def main():
-    """Run everything and write the results with where they come from."""
+def main(only=None):
+    """Run everything, or one part into the last record, and write the results with where they come from."""
     versions = {"python": platform.python_version()}
     for package in ("numpy", "scipy", "alphacsc", "sporco"):
         try:
@@ -162,16 +174,16 @@ def main():
             versions[package] = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = {
+        parts = {"gradient": gradient_cost, "sizes": sizes, "peers": peers}
+        results = json.loads(RESULTS.read_text(encoding="utf-8")) if only else {}
+        results |= {
             "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, one BLAS thread",
-            "versions": versions,
-            "gradient": gradient_cost(),
-            "large": large_problem(),
-            "peers": peers(),
+            "versions": results.get("versions", {}) | {k: v for k, v in versions.items() if v},
         }
+        results |= {name: part() for name, part in parts.items() if only in (None, name)}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

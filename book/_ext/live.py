@@ -68,9 +68,10 @@ def phase_settings() -> Settings:
     overcomplete, samples, starts = (read_record(name).table for name in ("E2", "E3", "E5"))
     random = ("success", "random start")
     kernels = (("success_data", "start from data"), ("success_random", "random start"))
+    small = samples[(samples["n"] == 16) & (samples["theta"] != 0.1)]
     chosen = [
         ("atoms a random start copes with (E2)", overcomplete, "n", "m", "atoms m", [random]),
-        ("samples against sparsity, n = 16 (E3)", samples[samples["theta"] != 0.1].query("n == 16"), "theta", "p", "samples p", [random]),
+        ("samples against sparsity, n = 16 (E3)", small, "theta", "p", "samples p", [random]),
         ("samples against dimension (E3)", samples[samples["theta"] == 0.1], "n", "p", "samples p", [random]),
         ("kernels: sparsity, K = 2 (E5)", starts.query("n == 32"), "theta", "p", "samples p", kernels),
         ("kernels: how many, n = 64 (E5)", starts.query("n == 64"), "K", "p", "samples p", kernels),

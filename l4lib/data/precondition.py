@@ -17,12 +17,24 @@ from scipy import fft
 from l4lib.quartic import as_signal_shape, spectrum
 from l4lib.validate import Array, as_array, as_data, as_positive, as_tolerance, full_rank_spectrum
 
-__all__ = ["CircularWhitening", "Whitening", "circular_whitening", "whiten", "whitening", "whitening_of_moment"]
+__all__ = [
+    "CircularWhitening",
+    "Whitening",
+    "circular_whitening",
+    "in_equal_units",
+    "mean_power",
+    "whiten",
+    "whitening",
+    "whitening_of_moment",
+]
+
+_TILE = 1 << 22
+"""How many numbers are transformed at once."""
 
 
 @dataclass(frozen=True)
 class Whitening:
-    """The symmetric matrix W and its inverse.
+    """A whitening matrix W and its inverse.
 
     Attributes
     ----------
@@ -69,6 +81,8 @@ class Whitening:
 def whitening(Y: ArrayLike, *, scale: float = 1.0) -> Whitening:
     r"""The whitening matrix W = √scale · (YYᵀ/p)^{−1/2}.
 
+    Where the rows are in units so different that this root cannot be computed, the root is taken in equal units.
+
     With ``scale`` = Kθ this is the book's :math:`\sqrt K\,(YY^\top/(p\theta))^{-1/2}`, which takes the dictionary A of
     Y = AX to a frame with :math:`WA(WA)^\top \to K I`.
     Minimisers on the sphere do not depend on the scale.
@@ -102,9 +116,7 @@ def whitening(Y: ArrayLike, *, scale: float = 1.0) -> Whitening:
     True
     """
     data = as_data(Y)
-    scale = as_positive(scale, "scale")
-    spectrum, directions = full_rank_spectrum(data @ data.T, data.shape)
-    return _from_spectrum(spectrum / data.shape[1], directions, scale)
+    return _symmetric(data @ data.T / data.shape[1], data.shape, as_positive(scale, "scale"))
 
 
 def whitening_of_moment(S: ArrayLike, *, scale: float = 1.0) -> Whitening:
@@ -134,16 +146,58 @@ def whitening_of_moment(S: ArrayLike, *, scale: float = 1.0) -> Whitening:
     n = second.shape[0]
     if second.shape != (n, n):
         raise ValueError(f"S: expected a square matrix, got shape {second.shape}")
-    variances, directions = np.linalg.eigh(second)
-    if variances[0] <= variances[-1] * n * np.finfo(float).eps * 8:
+    try:
+        return _symmetric(second, (n, n), scale)
+    except ValueError:
         raise ValueError(
             f"S: expected a positive definite second-moment matrix (samples that span all {n} dimensions), got "
-            f"eigenvalues from {variances[0]:.3g} to {variances[-1]:.3g}"
-        )
-    return _from_spectrum(variances, directions, scale)
+            f"{_least(second)}"
+        ) from None
 
 
-def _from_spectrum(variances: Array, directions: Array, scale: float) -> Whitening:
+def _least(second: Array) -> str:
+    values = np.linalg.eigvalsh(second)
+    return f"eigenvalues from {values[0]:.3g} to {values[-1]:.3g}"
+
+
+def in_equal_units(second: Array, shape: tuple[int, ...], name: str = "Y") -> Whitening:
+    r"""The whitening W = (D⁻¹SD⁻¹)^{−1/2}D⁻¹ with the roots D of the diagonal of S: a change of units changes nothing.
+
+    Parameters
+    ----------
+    second : ndarray, shape (n, n)
+        Second-moment matrix S.
+    shape : tuple of int
+        Shape of the data, for the message.
+    name : str
+        Name of the data, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the data do not span R^n.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> in_equal_units(np.array([[1.0, 0.0], [0.0, 1e-30]]), (2, 9)).W.diagonal()
+    array([1.e+00, 1.e+15])
+    """
+    units, variances, directions = full_rank_spectrum(second, shape, name)
+    root = np.sqrt(variances)
+    return Whitening(
+        W=(directions / root) @ directions.T / units,
+        inverse=units[:, None] * ((directions * root) @ directions.T),
+        condition=float(root[-1] / root[0]),
+    )
+
+
+def _symmetric(second: Array, shape: tuple[int, ...], scale: float) -> Whitening:
+    """√scale · S^{−1/2}, or where units differ too much for that to be computed, :func:`in_equal_units`."""
+    equal = in_equal_units(second, shape)
+    variances, directions = np.linalg.eigh(second)
+    if variances[0] <= variances[-1] * second.shape[0] * np.finfo(float).eps * 8:
+        return Whitening(equal.W * np.sqrt(scale), equal.inverse / np.sqrt(scale), equal.condition)
     root = np.sqrt(variances / scale)
     return Whitening(
         W=(directions / root) @ directions.T,
@@ -206,6 +260,58 @@ class CircularWhitening:
         """
         return self._filter(V, 1.0 / self.gain)
 
+    @classmethod
+    def of_power(
+        cls, power: ArrayLike, *, shape: tuple[int, ...], scale: float = 1.0, floor: float | None = None
+    ) -> CircularWhitening:
+        """The preconditioner of samples whose mean power spectrum is known (see :func:`mean_power`).
+
+        Parameters
+        ----------
+        power : array_like
+            Mean power by frequency, laid out as by the real FFT of one sample.
+        shape : tuple of int
+            Shape of a sample.
+        scale, floor
+            As for :func:`circular_whitening`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a frequency has no power and no ``floor`` is given.
+
+        Warns
+        -----
+        RuntimeWarning
+            If frequencies were regularised.
+
+        Examples
+        --------
+        >>> CircularWhitening.of_power([4.0, 1.0, 1.0], shape=(4,)).gain
+        array([0.5, 1. , 1. ])
+        """
+        power = as_array(power, "power", ndim=len(shape), shape="of the real FFT of one sample")
+        scale = as_positive(scale, "scale")
+        top = float(power.max())
+        least = 1e-12 if floor is None else as_tolerance(floor, "floor")
+        low = power <= least * top
+        if low.any():
+            if floor is None:
+                where = tuple(int(i) for i in np.argwhere(low)[0])
+                raise ValueError(
+                    f"Y: expected power at every frequency, got {int(low.sum())} of {low.size} frequencies below "
+                    f"{least:g} of the largest, first at index {where}; pass floor=1e-6, say, to cap their gain"
+                )
+            warnings.warn(
+                f"circular_whitening: the gain of {int(low.sum())} of {low.size} frequencies was capped "
+                f"(floor {floor:g})",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            power = np.maximum(power, least * top)
+        gain = np.sqrt(scale / power)
+        return cls(gain=gain, shape=shape, condition=float(gain.max() / gain.min()), regularised=int(low.sum()))
+
     def _filter(self, V: ArrayLike, gain: Array) -> Array:
         array = as_array(V, "V", ndim=(1, 2), shape="(n,) or (n, r)")
         n = prod(self.shape)
@@ -261,27 +367,32 @@ def circular_whitening(
     ((5,), 0, True)
     """
     data = as_data(Y)
-    n = data.shape[0]
-    signal_shape = as_signal_shape(shape, n)
-    scale = as_positive(scale, "scale")
-    power = np.mean(np.abs(spectrum(data, signal_shape)) ** 2, axis=0) / n
-    top = float(power.max())
-    least = 1e-12 if floor is None else as_tolerance(floor, "floor")
-    low = power < least * top
-    if low.any():
-        if floor is None:
-            where = tuple(int(i) for i in np.argwhere(low)[0])
-            raise ValueError(
-                f"Y: expected power at every frequency, got {int(low.sum())} of {low.size} frequencies below "
-                f"{least:g} of the largest, first at index {where}; pass floor=1e-6, say, to cap their gain"
-            )
-        warnings.warn(
-            f"circular_whitening: the gain of {int(low.sum())} of {low.size} frequencies was capped (floor {floor:g})",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        power = np.maximum(power, least * top)
-    gain = np.sqrt(scale / power)
-    return CircularWhitening(
-        gain=gain, shape=signal_shape, condition=float(gain.max() / gain.min()), regularised=int(low.sum())
-    )
+    signal_shape = as_signal_shape(shape, data.shape[0])
+    return CircularWhitening.of_power(mean_power(data, signal_shape), shape=signal_shape, scale=scale, floor=floor)
+
+
+def mean_power(Y: Array, shape: tuple[int, ...]) -> Array:
+    r"""The mean power spectrum :math:`\sum_i|\hat y_i|^2/(np)` of samples, laid out as by the real FFT of one sample.
+
+    Samples are transformed in tiles, so that memory stays bounded.
+
+    Parameters
+    ----------
+    Y : ndarray, shape (n, p)
+        The samples.
+    shape : tuple of int
+        Shape of a sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_power(np.eye(4), (4,))
+    array([0.25, 0.25, 0.25])
+    """
+    n, p = Y.shape
+    step = max(1, _TILE // n)
+    total = 0.0
+    for start in range(0, p, step):
+        hat = spectrum(Y[:, start : start + step], shape)
+        total = total + np.sum(hat.real**2 + hat.imag**2, axis=0)
+    return np.asarray(total) / (n * p)

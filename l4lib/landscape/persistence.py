@@ -39,7 +39,7 @@ class NearCriticalSlacks:
     h, z : float
         ζ_i²/ν_i² and α/ζ_i² − ζ_i² in that scale.
     curvature : float
-        kz + 2(γ/α)√(hx) − x with x = 1 − h, k = (1+κ)/3, κ = −λ_min/α and γ = ‖grad φ_T‖; not negative.
+        χz + 2(γ/α)√(hx) − x with x = 1 − h, χ = (1+κ)/3, κ = −λ_min/α and γ = ‖grad φ_T‖; not negative.
     slope : float
         (g/h)√((B−h)z) + γ√x/h^{3/2} − |z − x|; not negative.
     """
@@ -87,13 +87,13 @@ def near_critical_slacks(A: ArrayLike, q: ArrayLike) -> NearCriticalSlacks:
     phi, basis = phi_T(A), tangent_basis(point)
     alpha, h = float(np.sum(zeta**4)), float(zeta[i] ** 2)
     gamma = float(np.linalg.norm(phi.gradient(point)))
-    k = (1.0 - float(np.linalg.eigvalsh(basis.T @ phi.hessian(point) @ basis)[0]) / alpha) / 3.0
+    chi = (1.0 - float(np.linalg.eigvalsh(basis.T @ phi.hessian(point) @ basis)[0]) / alpha) / 3.0
     x, z = max(0.0, 1.0 - h), max(0.0, alpha / h - h)
     B, g = float(np.linalg.norm(A, 2) ** 2), float(gram.max())
     return NearCriticalSlacks(
         h=h,
         z=z,
-        curvature=float(k * z + 2.0 * gamma / alpha * np.sqrt(h * x) - x),
+        curvature=float(chi * z + 2.0 * gamma / alpha * np.sqrt(h * x) - x),
         slope=float(g / h * np.sqrt(max(0.0, B - h) * z) + gamma * np.sqrt(x) / h**1.5 - abs(z - x)),
     )
 
@@ -118,7 +118,7 @@ def low_curvature(n: int, K: float, threshold: float) -> float:
     Examples
     --------
     >>> round(low_curvature(64, 2.0, 0.2), 4)
-    0.028
+    0.0287
     """
     n, K = as_count(n, "n", minimum=2), _as_overcompleteness(K)
     if not 0.0 < threshold < 2.0 / 3.0:

@@ -177,8 +177,15 @@ def _nested_cell(d):
     d["cells"][path + "0"] = d["cells"][path]
 
 
+def _finer(d):
+    """The upper right quarter divided into four, the last of which is outside of the disc."""
+    form = d["cells"].pop("3")
+    d["cells"].update({"30": form, "31": form, "32": form})
+
+
 def _useless_cell(d):
-    d["cells"]["33" * 4] = 0
+    _finer(d)
+    d["cells"]["33"] = d["cells"]["30"]
 
 
 def _wrong_form(d):
@@ -235,6 +242,12 @@ def test_whatever_is_altered_is_rejected(name):
     CHANGES[name](d)
     with pytest.raises(check_sos.Rejected):
         check_sos.check(d)
+
+
+def test_another_division_into_cells_is_as_good():
+    d = document()
+    _finer(d)
+    assert check_sos.check(d)["cells"] == len(document()["cells"]) + 2
 
 
 @pytest.mark.claim("sos-rejects")
@@ -328,3 +341,11 @@ def test_values_and_cells(forms):
     side = forms.document["side"][0] / forms.document["side"][1]
     assert np.pi / 4 * (forms.bound - 1) / (3 - forms.bound) < area <= side**2
     assert json.loads(STORED.read_text(encoding="utf-8"))["bound"] == [149, 100]
+
+
+def test_the_form_named_by_a_cell_is_large_on_it(forms):
+    rng = np.random.default_rng(3)
+    for u, v, size, form in forms.cells():
+        corner = np.array([u, v])[:, None] + size * np.hstack([rng.random((2, 20)), [[0, 1, 0, 1], [0, 0, 1, 1]]])
+        P = np.vstack([np.ones(corner.shape[1]), corner])
+        assert forms.values(P / np.linalg.norm(P, axis=0))[form].min() > forms.bound

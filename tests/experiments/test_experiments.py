@@ -149,7 +149,7 @@ def test_code_hash_follows_imports(tmp_path, monkeypatch):
     edit("quartic/sphere.py", "return V - Q * inner(Q, V)", "return V - 1.0 * Q * inner(Q, V)")
     second = digest()
     assert first != second
-    edit("recovery/kernels.py", "tol=0.02", "tol=0.03")  # odl does not use kernels
+    edit("recovery/kernels.py", "_SAME = 0.02", "_SAME = 0.03")  # odl does not use kernels
     edit("quartic/sphere.py", "The nearest points of the sphere", "The closest points of the sphere")  # words
     edit("quartic/sphere.py", "# np.sinc(x) is", "# np.sinc(x) equals")
     assert digest() == second

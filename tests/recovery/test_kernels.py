@@ -4,25 +4,30 @@ import numpy as np
 import pytest
 
 from l4lib.data import circular_whitening, match_kernels, models
-from l4lib.quartic import CirculantMap, sphere
-from l4lib.recovery import ShiftSubspace, kernels, recover_kernels
+from l4lib.experiments import EXPERIMENTS, read_record
+from l4lib.quartic import CirculantMap, project, sphere
+from l4lib.recovery import ShiftSubspace, recover_kernels
+from l4lib.recovery.evidence import Test as Evidence
+from l4lib.recovery.kernel_evidence import LIMITS, spectral_fit
+from l4lib.recovery.shift_subspace import FrequencyPairs
 
 SHAPES = [(8,), (9,), (3, 4), (4, 4), (3, 5)]
 
 
+@pytest.mark.claim("shift-blocks")
 @pytest.mark.parametrize("shape", SHAPES)
-def test_lift_is_an_isometry_and_contract_applies_the_matrix(shape):
-    """For v: ‖lift‖² = ‖vvᵀ‖_F² = ‖v‖⁴, and the symmetric matrix it represents is vvᵀ."""
-    lags = kernels._Lags(shape)
-    V = np.random.default_rng(0).standard_normal((lags.n, 3))
-    lifted = lags.lift(V)
-    norm = np.einsum("f,flr->r", lags.multiplicity, np.abs(lifted) ** 2) / lags.n
-    assert np.allclose(norm, np.sum(V * V, axis=0) ** 2)
-    assert np.allclose(lags.contract(lifted, V), V * np.sum(V * V, axis=0))
-    W = np.random.default_rng(1).standard_normal((lags.n, 3))
-    assert np.allclose(lags.contract(lifted, W), V * np.sum(V * W, axis=0))
+def test_pairs_of_frequencies_are_an_isometry(shape):
+    """For symmetric matrices vvᵀ: the vectors w_ω(v) keep inner products, Σ_ω ⟨w_ω(u), w_ω(v)⟩ = ⟨u, v⟩²."""
+    pairs = FrequencyPairs(shape)
+    V = np.random.default_rng(0).standard_normal((pairs.n, 3))
+    hat = pairs.transform(V)
+    lifted = np.stack([pairs.lift(hat, omega) for omega in range(pairs.multiplicity.size)])
+    gram = np.einsum("f,flr,fls->rs", pairs.multiplicity, lifted.conj(), lifted).real
+    assert np.allclose(gram, (V.T @ V) ** 2)
+    assert np.allclose(pairs.inverse(hat), V)
 
 
+@pytest.mark.claim("shift-blocks")
 @pytest.mark.parametrize("shape", [(8,), (9,), (3, 4)])
 def test_subspace_blocks_equal_the_dense_fourth_moment(shape):
     """Π from the Fourier blocks is the projector on the span of the dense shift-averaged moment, K = 1."""
@@ -124,8 +129,120 @@ def test_too_few_starts_are_reported():
     data = models.make_cdl((32, 3), 500, 0.1, rng=np.random.default_rng(15))
     found = recover_kernels(data.Y, 3, starts=1, rng=np.random.default_rng(16))
     assert not found.complete
-    with pytest.raises(RuntimeError, match="1 distinct kernels from 1 starts"):
+    with pytest.raises(RuntimeError, match=r"[12] of 3 distinct kernels were found. What would help: "):
         found.require_complete()
+
+
+# Evidence: each kind of data, and the tests that must see it.
+
+n, K = 32, 2
+RIGHT = project(np.random.default_rng(20).standard_normal((n, K)))
+
+
+def _sparse(rng, p=1500, theta=0.05, law=None):
+    X = rng.standard_normal((n * K, p)) if law is None else law(rng, (n * K, p))
+    return CirculantMap(RIGHT).apply(X * (rng.random(X.shape) < theta))
+
+
+def _glitch(rng):
+    Y = _sparse(rng)
+    Y[3, 5] += 1000.0
+    return Y
+
+
+def _phases(rng):
+    half = np.fft.rfft(_sparse(rng), axis=0)
+    return np.fft.irfft(np.abs(half) * np.exp(2j * np.pi * rng.random(half.shape)), n, axis=0)
+
+
+WRONG = {
+    "Gaussian noise": (lambda rng: rng.standard_normal((n, 1500)), 2),
+    "five samples of noise": (lambda rng: rng.standard_normal((n, 5)), 2),
+    "dense Gaussian coefficients": (lambda rng: CirculantMap(RIGHT).apply(rng.standard_normal((n * K, 1500))), 2),
+    "uniform coefficients": (lambda rng: CirculantMap(RIGHT).apply(rng.uniform(-1, 1, (n * K, 1500))), 2),
+    "eight samples": (lambda rng: _sparse(rng, 8), 2),
+    "transposed": (lambda rng: _sparse(rng, 96).T, 2),
+    "a kernel too many": (_sparse, 3),
+    "a kernel too few": (_sparse, 1),
+    "a glitch": (_glitch, 2),
+    "random phases": (_phases, 2),
+}
+
+
+@pytest.mark.claim("kernel-evidence")
+@pytest.mark.parametrize("kind", WRONG)
+def test_wrong_answers_do_not_call_themselves_complete(kind):
+    make, asked = WRONG[kind]
+    for seed in range(3):
+        found = recover_kernels(make(np.random.default_rng(seed)), asked, rng=np.random.default_rng(seed))
+        assert not found.complete
+        assert any(not test.passed for test in found.evidence)
+
+
+LAWS = {
+    "Gauss": None,
+    "signs": lambda rng, size: rng.choice([-1.0, 1.0], size),
+    "half-normal": lambda rng, size: np.abs(rng.standard_normal(size)),
+}
+
+
+@pytest.mark.claim("kernel-evidence")
+@pytest.mark.parametrize("law", LAWS)
+def test_right_answers_do(law):
+    """Also with coefficients of mean above zero: the mean of the data is subtracted."""
+    for seed in range(3):
+        Y = _sparse(np.random.default_rng(seed), 4000, law=LAWS[law])
+        found = recover_kernels(Y, K, rng=np.random.default_rng(seed)).require_complete()
+        match = match_kernels(found.kernels, RIGHT)
+        assert match.recovered(0.02) == K
+        assert match.max_error < 8 * found.error.max() + 1e-3
+
+
+def test_units_and_offsets_change_nothing():
+    Y = _sparse(np.random.default_rng(1))
+    usual = recover_kernels(Y, K, rng=np.random.default_rng(2))
+    for scale, offset in ((1e-12, 0.0), (1e9, 0.0), (1.0, 1024.0), (-3.0, 1e4)):
+        found = recover_kernels(scale * Y + offset, K, rng=np.random.default_rng(2))
+        assert found.complete and match_kernels(found.kernels, usual.kernels).max_error < 1e-6
+        assert found.mean == pytest.approx(scale * Y.mean() + offset)
+    kept = recover_kernels(Y + 10.0, K, center=False, rng=np.random.default_rng(2))
+    assert kept.mean == 0.0 and not kept.complete
+    assert not next(test for test in kept.evidence if test.name == "mean").passed
+
+
+def test_spectral_fit_of_exact_kernels_is_zero():
+    """Σ ν_k² |q̂_k|² = K at every frequency for the kernels of a tight frame, and not for any others."""
+    s = np.sum(np.abs(np.fft.fft(RIGHT, axis=0)) ** 2, axis=1)
+    white = np.fft.ifft(np.fft.fft(RIGHT, axis=0) / np.sqrt(s / K)[:, None], axis=0).real
+    residual, weights = spectral_fit(project(white), (n,))
+    assert residual < 1e-12 and np.allclose(weights, np.sum(white * white, axis=0) / K)
+    assert spectral_fit(RIGHT, (n,))[0] > LIMITS["spectrum"]
+
+
+def test_the_first_failure_is_what_is_reported():
+    found = recover_kernels(_sparse(np.random.default_rng(3)), 3, rng=np.random.default_rng(4))
+    failed = [test for test in found.evidence if not test.passed]
+    assert all(isinstance(test, Evidence) and test.sentence and test.advice for test in found.evidence)
+    with pytest.raises(RuntimeError) as refusal:
+        found.require_complete()
+    assert failed[0].sentence in str(refusal.value) and failed[0].advice in str(refusal.value)
+
+
+@pytest.mark.claim("kernel-evidence")
+def test_record_of_the_calibration():
+    """The two rates that the book states, from the committed record of E10."""
+    table = read_record("E10").table
+    wrong = table["complete"] & ~table["right"]
+    assert len(table) >= 400 and wrong.mean() <= 0.01
+    regime = table[(table["law"].isin(["Gauss", "Laplace", "signs"])) & (table["per_unknown"] >= 16)]
+    regime = regime[(regime["asked"] == 0) & (regime["weakest"] == 1) & (regime["spoilt"] == "no")]
+    regime = regime[(regime["noise"] == 0) & (regime["length"] != "at most K") & regime["right"]]
+    assert (~regime["complete"]).mean() <= 0.05
+
+
+def test_a_recorded_trial_again():
+    experiment = EXPERIMENTS["E10"]
+    assert read_record("E10").recomputes(experiment, cells=list(experiment.cells["full"][4:7]), trials=1)
 
 
 BAD = {
@@ -151,7 +268,7 @@ BAD = {
         r"shape: expected sizes that multiply to the 8 rows, got \(3, 3\)",
     ),
     "unknown method": (lambda rng: recover_kernels(rng.standard_normal((8, 50)), 1, method="lasso", rng=rng), "method"),
-    "too many kernels": (lambda rng: ShiftSubspace(rng.standard_normal((8, 50)), 5), "fewer than the 5 lags"),
+    "too many kernels": (lambda rng: ShiftSubspace(rng.standard_normal((8, 50)), 5), "fewer than the 5 rows"),
     "sample shorter than kernel": (
         lambda rng: models.make_cdl(np.ones((8, 1)), 5, 0.1, n=4, rng=rng),
         "n: expected at least the kernels' length 8, got 4",
