@@ -81,13 +81,8 @@ def phase_settings() -> Settings:
         rows = []
         for _, part in table.groupby(parameter):
             cells = part.groupby(x)[[column for column, _ in series]].agg(["count", "sum"])
-            first = series[0][0]
-            rows.append(
-                [
-                    [int(at), int(row[first, "count"]), *(int(row[column, "sum"]) for column, _ in series)]
-                    for at, row in cells.iterrows()
-                ]
-            )
+            counts = cells.to_numpy(int).tolist()
+            rows.append([[at, row[0], *row[1::2]] for at, row in zip(cells.index.tolist(), counts, strict=True)])
         records.append(
             {
                 "name": name,
