@@ -675,7 +675,7 @@
       const ticks = [1, 2, 5].flatMap((d) => grid(0, 5, 5).map((e) => d * 10 ** e)).filter((v) => v > low && v < high).sort((x, y) => x - y);
       const few = ticks.filter((v) => (width > 500 && ticks.length < 9) || String(v)[0] === "1" || ticks.length < 5);
       const back = fit(svg, width, 500);
-      const top = plot(back, { x: 0, y: 0, w: width, h: 250 }, { x: [low, high], y: [0, rows.length], log: true, title: "share of success, dark: none, bright: all",
+      const top = plot(back, { x: 0, y: 0, w: width, h: 250 }, { x: [low, high], y: [0, rows.length], log: true, title: "success (dark: none, bright: all)",
         yt: grid(0, rows.length - 1, rows.length - 1).filter((i) => i % Math.ceil(rows.length / 9) === 0).map((i) => i + 0.5), yf: (v) => String(record.values[Math.floor(v)]), yl: record.parameter, xt: few, xl: "" });
       rows.forEach((row, i) => row.forEach((cell, k) => {
         const a = k ? Math.sqrt(cell[0] * row[k - 1][0]) : low, b = k + 1 < row.length ? Math.sqrt(cell[0] * row[k + 1][0]) : k ? Math.min(high, cell[0] * Math.sqrt(cell[0] / row[k - 1][0])) : high;

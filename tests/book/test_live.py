@@ -256,7 +256,7 @@ def test_motion_only_for_those_who_want_it(page, motion):
 def test_homotopy_by_keyboard(page):
     picture = shown(page, "homotopy")
     (space, _) = json.loads(settings_json("homotopy"))["families"]
-    weight = picture.get_by_label("Weight w of the new atom")
+    weight = picture.get_by_role("slider", name="Weight")
     weight.focus()
     for presses, w in ((1, 0.31), (12, 0.43)):
         for _ in range(presses):
@@ -278,7 +278,7 @@ def test_homotopy_by_keyboard(page):
 def test_phase_diagrams_by_keyboard(page):
     picture = shown(page, "phase")
     said(page, "phase", "n = 64, 60 trials a cell")
-    slider = picture.get_by_label("Row")
+    slider = picture.get_by_role("slider", name="Row")
     slider.focus()
     page.keyboard.press("End")
     said(page, "phase", "n = 128, 60 trials a cell")
@@ -305,7 +305,7 @@ def test_phase_diagrams_count_the_recorded_trials():
 def test_kernel_by_keyboard(page):
     picture = shown(page, "kernel")
     said(page, "kernel", "the sum is K = 1 at every frequency")
-    picture.get_by_label("Shift").focus()
+    picture.get_by_role("slider", name="Shift").focus()
     page.keyboard.press("ArrowRight")
     said(page, "kernel", "Correlation with the shift by 6")
     picture.get_by_label("a second kernel").press("Space")
