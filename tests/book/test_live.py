@@ -142,7 +142,8 @@ def test_filter_spectrum_and_coherence(page):
         frame = CirculantMap(after).dense()
         assert np.allclose(frame @ frame.T, K * np.eye(n), atol=1e-11)
         assert np.allclose(found["norms"], np.linalg.norm(after, axis=0))
-        for some in (kernels, after):
+        close = np.column_stack([kernels[:, 0], kernels[:, 0] + 0.1 * rng.standard_normal(n)])
+        for some in (kernels, after, close):
             assert np.isclose(called(page, "coherence", columns(some)), kernel_bounds(some).mu, atol=1e-12)
 
 
@@ -267,7 +268,8 @@ def test_homotopy_by_keyboard(page):
         index = census(A, rng=np.random.default_rng(5)).require_complete().index
         counts = [int(np.sum(index == k)) for k in range(3)]
         said(page, "homotopy", presses + "{} minimisers, {} saddles, {} maximisers".format(*counts))
-    said(page, "homotopy", "death at w ≈ ")
+    text = said(page, "homotopy", "death at w ≈ ")
+    assert text.count("death") == 3 and "(9 → 7)" in text
     picture.get_by_label("Atoms").select_option("plane, 2 to 3")
     said(page, "homotopy", "w = 1.20, direction 35°")
     picture.get_by_label("draw against the direction").press("Space")
