@@ -1,6 +1,6 @@
-"""Scripts that pages need, taken from the installed packages that ship them, so that no page asks another server.
+"""MathJax, taken from the installed package that ships it, so that no page asks another server.
 
-MathJax comes from django-static-mathjax, plotly.js from plotly; both end in the ``_static`` folder of the built book.
+It comes from django-static-mathjax and ends in the ``_static`` folder of the built book.
 """
 
 from __future__ import annotations
@@ -43,9 +43,6 @@ def copy_assets(app: Sphinx) -> None:
             shutil.copytree(source / name, target)
         else:
             shutil.copyfile(source / name, target)
-    target = static / "plotly.min.js"
-    if not target.exists():
-        shutil.copyfile(_folder("plotly", "package_data") / "plotly.min.js", target)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -1,12 +1,5 @@
-"""Every built page in a real browser: nothing cut at three widths, legible in two themes, no error on the console.
+"""Every built page in a real browser: nothing cut at three widths, legible in two themes, no error on the console."""
 
-Needs Chromium (Debian: ``apt install chromium``; elsewhere set CHROMIUM to its path). Where the variable
-REQUIRE_BROWSER is set, as in continuous integration, a missing browser is a failure and not a skip.
-"""
-
-import os
-import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,17 +13,7 @@ PAGES = (
     if HTML.exists()
     else []
 )
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 WIDTHS, THEMES = (1400, 768, 375), ("light", "dark")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = [pytest.mark.book, pytest.mark.slow]
 
@@ -67,21 +50,10 @@ CUT = """(width) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser():
-    missing = "" if CHROMIUM else "no Chromium found (Debian: apt install chromium)"
-    missing = missing or ("" if find_spec("playwright") else "the package playwright is missing")
-    missing = missing or ("" if PAGES else "the book is not built; run make book")
-    if missing:
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as tool:
-        chromium = tool.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+@pytest.fixture(autouse=True)
+def built(unavailable):
+    if not PAGES:
+        unavailable("the book is not built; run make book")
 
 
 def opened(browser, path):
