@@ -1,6 +1,9 @@
 """Every built page in a real browser: nothing cut at three widths, legible in two themes, no error on the console."""
 
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -56,12 +59,26 @@ def built(unavailable):
         unavailable("the book is not built; run make book")
 
 
-def opened(browser, path):
+@pytest.fixture(scope="module")
+def site():
+    """The built pages on a port of this machine, as a reader's browser meets them."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HTML))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def opened(browser, url):
     """The page with its mathematics set and every box open, and what its console complained about."""
     page, complaints = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000}), []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(path.as_uri())
+    page.goto(url)
     page.wait_for_function("!document.querySelector('.math') || (window.MathJax && MathJax.startup)")
     page.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
     page.evaluate("document.querySelectorAll('article details').forEach((box) => { box.open = true; })")
@@ -73,10 +90,10 @@ def named(path):
 
 
 @pytest.mark.parametrize("path", PAGES or [None], ids=named if PAGES else None)
-def test_page_is_whole_and_accessible(browser, path):
+def test_page_is_whole_and_accessible(browser, site, path):
     from axe_playwright_python.sync_playwright import Axe
 
-    page, complaints = opened(browser, path)
+    page, complaints = opened(browser, f"{site}/{path.relative_to(HTML).as_posix()}")
     problems = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 1000})
