@@ -8,7 +8,5 @@ from l4lib.experiments.spec import Experiment
 
 __all__ = ["EXPERIMENTS"]
 
-EXPERIMENTS: dict[str, Experiment] = {
-    experiment.id: experiment for experiment in (E1, E2, E3, E4, E5, E6, E7, E9, E10)
-}
+EXPERIMENTS: dict[str, Experiment] = {experiment.id: experiment for experiment in (E1, E2, E3, E4, E5, E6, E7, E9, E10)}
 """The catalogue (E8 is real data and lives in its chapter)."""
