@@ -1,17 +1,19 @@
-"""Whole dictionaries against the peers: ``make bench`` writes recovery.json.
+"""Whole dictionaries against the peers: ``python benchmarks/recovery.py`` writes recovery.json into the package.
 
-One process, one BLAS thread, the same data for all, several sets of data. A method with a number of rounds is run with
-growing numbers until its largest error is below the target, and the time of that run alone counts; a method without is
-run again with another seed until it succeeds, and the time of the failures counts too. Peers that cannot be imported
-are recorded as such.
+One process, one BLAS thread, CPU seconds.  Every method sees the same test data (seeds from 7000 on, never used for
+tuning ours or theirs).  The options of a peer are chosen by one rule on separate data (seeds from 6000 on): of the
+settings listed, the one with the least time for a success, time of failures included; a setting that never succeeds is
+not chosen.  A method that needs more than its limit on the first data set is not run on the others.
+Finished parts are kept in the result file, so that an interrupted run goes on; ``--quick`` runs fewer data sets and
+settings, and leaves the largest size and the slowest peers out (about five minutes); ``--fresh`` forgets what is there.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
-import statistics
 import sys
 import tempfile
 import time
@@ -20,17 +22,32 @@ import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+if os.environ.pop("OPENBLAS_CORETYPE", None):  # it would replace the kernels made for this processor by older ones
+    os.execv(sys.executable, [sys.executable, *sys.argv])
 
-from l4lib import make_odl, match_atoms, recover_dictionary
-from l4lib.data import fourth_moment, unique_lines, whitening
-from l4lib.quartic import project, random_points
-from l4lib.recovery import recover_from_moment
-from l4lib.recovery.dictionary import _moment_sizes
+import numpy as np  # noqa: E402
 
-RESULTS = Path(__file__).parent.parent / "l4lib" / "experiments" / "benchmarks" / "recovery.json"
-TARGET, MEDIUM, FINE, LIMIT = 1e-2, 1e-3, 1e-5, 40.0
-DATA_SEEDS = (7, 8, 9)
+from l4lib import make_odl, match_atoms, recover_dictionary  # noqa: E402
+from l4lib.data import cubed, fourth_moment, unique_lines, whitening  # noqa: E402
+from l4lib.quartic import project, random_points  # noqa: E402
+from l4lib.recovery import recover_from_moment  # noqa: E402
+
+RESULTS = Path(__file__).resolve().parents[1] / "l4lib" / "experiments" / "benchmarks" / "recovery.json"
+TARGET, FINE, LIMIT = 1e-2, 1e-5, 60.0
+TUNING, TEST = 6000, 7000
+SIZES = (
+    # n, m, theta, p, data sets, of the quick profile
+    (32, 48, 0.1, 50_000, 60, 20),
+    (64, 64, 0.1, 50_000, 20, 5),
+    (64, 96, 0.1, 50_000, 20, 5),
+    (128, 192, 0.05, 100_000, 20, 2),
+    (128, 192, 0.1, 100_000, 20, 2),
+    (128, 256, 0.1, 100_000, 20, 2),
+    (256, 384, 0.05, 200_000, 5, 1),
+    (512, 768, 0.03, 200_000, 1, 0),
+)
 
 
 def error_of(found, truth):
@@ -38,108 +55,70 @@ def error_of(found, truth):
     return 1.0 if found is None or found.shape[1] < truth.shape[1] else float(match_atoms(found, truth).max_error)
 
 
-def timed(function):
-    """Seconds and result of one call."""
-    start = time.perf_counter()
+def cpu(function):
+    """CPU seconds and result of one call."""
+    start = time.process_time()
     result = function()
-    return time.perf_counter() - start, result
+    return time.process_time() - start, result
 
 
-def ours(refine=False, route="auto"):
-    """recover_dictionary with default options, or by one route."""
-
-    def run(Y, m, rounds):
-        return recover_dictionary(Y, m, rng=np.random.default_rng(rounds), route=route, refine=refine, progress=False).A
-
-    return run
+def say(text):
+    """One line of progress."""
+    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+    sys.stdout.flush()
 
 
-def spams_online(penalty, batch=400):
-    """Online dictionary learning of spams with an ℓ¹ penalty; half as many samples again from round to round."""
+def ours(Y, m, seed, refine=False):
+    """recover_dictionary with its defaults."""
+    found = recover_dictionary(Y, m, rng=np.random.default_rng(seed), refine=refine)
+    return found.A, bool(found.complete)
 
-    def run(Y, m, rounds):
+
+def ours_refined(Y, m, seed):
+    """The same with refinement."""
+    return ours(Y, m, seed, refine=True)
+
+
+def spams(penalty, batch, samples):
+    """Online dictionary learning of spams with an ℓ¹ penalty, stopped after so many samples."""
+
+    def run(Y, m, seed):
         import spams
 
-        return spams.trainDL(
-            np.asfortranarray(Y),
-            K=m,
-            lambda1=penalty,
-            iter=int(10_000 * 1.5**rounds) // batch,
-            batchsize=batch,
-            numThreads=1,
-            verbose=False,
-        )
+        options = {"lambda1": penalty, "iter": samples // batch, "batchsize": batch}
+        return spams.trainDL(np.asfortranarray(Y), K=m, numThreads=1, verbose=False, **options), None
 
     return run
 
 
-def sklearn_batch(Y, m, rounds):
-    """DictionaryLearning of scikit-learn (alternating, coordinate descent), on five thousand samples."""
-    from sklearn.decomposition import DictionaryLearning
+def sklearn_minibatch(alpha, rounds):
+    """MiniBatchDictionaryLearning of scikit-learn on ten thousand samples."""
 
-    model = DictionaryLearning(m, alpha=0.15, max_iter=5 * 2**rounds, random_state=0, fit_algorithm="cd", n_jobs=1)
-    return project(model.fit(Y.T[:5_000]).components_.T)
+    def run(Y, m, seed):
+        from sklearn.decomposition import MiniBatchDictionaryLearning as Model
 
+        model = Model(m, alpha=alpha, max_iter=rounds, batch_size=512, random_state=seed, fit_algorithm="cd", n_jobs=1)
+        return project(model.fit(Y.T[:10_000]).components_.T), None
 
-def geomstats_descent(Y, m, rounds):
-    """Riemannian gradient descent with the exponential map of geomstats, in batches until m minimisers are known.
-
-    geomstats has the manifold but no such solver; the step is one over four times a point's fourth moment.
-    Its 2.8 needs ``numpy.trapz``, which NumPy 2 has removed: the name is given back before the import.
-    """
-    if not hasattr(np, "trapz"):
-        setattr(np, "trapz", np.trapezoid)  # noqa: B010
-    from geomstats.geometry.hypersphere import Hypersphere
-
-    W = whitening(Y)
-    Z = W.apply(Y)
-    n, p = Z.shape
-    sphere, rng, ends, begin = Hypersphere(dim=n - 1), np.random.default_rng(rounds), [], time.perf_counter()
-    while time.perf_counter() - begin < LIMIT:
-        Q = random_points(n, 2 * m, rng=rng).T
-        for _ in range(300):
-            z = Q @ Z
-            gradient = 4 * ((z * z * z) @ Z.T) / p
-            values = np.sum(Q * gradient, axis=1) / 4
-            direction = sphere.to_tangent(gradient, Q)
-            if np.max(np.linalg.norm(direction, axis=1) / values) < 4e-3:
-                break
-            Q = sphere.metric.exp(direction / (4 * values[:, None]), Q)
-        ends.append(Q.T)
-        lines, _ = unique_lines(np.hstack(ends), tol=1e-3)
-        if lines.shape[1] >= m:
-            return project(W.undo(lines[:, :m]))
-    return None
+    return run
 
 
-def sklearn_minibatch(Y, m, rounds):
-    """MiniBatchDictionaryLearning of scikit-learn."""
-    from sklearn.decomposition import MiniBatchDictionaryLearning
+def dictlearn(algorithm, rounds):
+    """K-SVD and its kin of dictlearn with five nonzeros, on ten thousand samples."""
 
-    model = MiniBatchDictionaryLearning(
-        m, alpha=0.15, max_iter=2**rounds, batch_size=512, random_state=0, fit_algorithm="cd", n_jobs=1
-    )
-    return project(model.fit(Y.T[:10_000]).components_.T)
-
-
-def alternating(algorithm):
-    """K-SVD, approximate K-SVD or MOD of dictlearn with five nonzeros, on ten thousand samples."""
-
-    def run(Y, m, rounds):
+    def run(Y, m, seed):
         from dictlearn import DictionaryLearning
 
-        model = DictionaryLearning(
-            m, fit_algorithm=algorithm, n_nonzero_coefs=5, max_iter=5 * 2**rounds, random_state=0
-        )
-        return project(np.asarray(model.fit(Y.T[:10_000]).components_).T)
+        model = DictionaryLearning(m, fit_algorithm=algorithm, n_nonzero_coefs=5, max_iter=rounds, random_state=seed)
+        return project(np.asarray(model.fit(Y.T[:10_000]).components_).T), None
 
     return run
 
 
-def manifold(optimizer):
+def pymanopt_descent(optimizer):
     """Restarts of a pymanopt solver on the quartic objective of the white data until m minimisers are known."""
 
-    def run(Y, m, rounds):
+    def run(Y, m, seed):
         import pymanopt
         from pymanopt import manifolds, optimizers
 
@@ -157,61 +136,40 @@ def manifold(optimizer):
             z = Z.T @ q
             return -4 * (Z @ (z * z * z)) / p
 
-        @pymanopt.function.numpy(sphere)
-        def hessian(q, v):
-            z = Z.T @ q
-            return -12 * (Z @ (z * z * (Z.T @ v))) / p
-
-        problem = pymanopt.Problem(sphere, cost, euclidean_gradient=gradient, euclidean_hessian=hessian)
+        problem = pymanopt.Problem(sphere, cost, euclidean_gradient=gradient)
         solver = getattr(optimizers, optimizer)(verbosity=0, max_iterations=300, min_gradient_norm=1e-4)
-        ends, starts, begin = [], random_points(n, 40 * m, rng=np.random.default_rng(0)).T, time.perf_counter()
-        for q in starts:
+        ends, begin = [], time.process_time()
+        for q in random_points(n, 40 * m, rng=np.random.default_rng(seed)).T:
             ends.append(solver.run(problem, initial_point=q).point)
             lines, _ = unique_lines(np.column_stack(ends), tol=1e-3)
-            if lines.shape[1] >= m:
-                return project(W.undo(lines[:, :m]))
-            if time.perf_counter() - begin > LIMIT:
-                return None
-        return None
+            if lines.shape[1] >= m or time.process_time() - begin > LIMIT:
+                break
+        return project(W.undo(lines[:, :m])), None
 
     return run
 
 
-def cp_decomposition(Y, m, rounds):
-    """Symmetric CP decomposition of the fourth cumulant by tensorly (symmetric power iteration)."""
-    from tensorly.decomposition import symmetric_parafac_power_iteration
-
-    W = whitening(Y)
-    Z = W.apply(Y)
-    n = Z.shape[0]
-    pairs = np.einsum("ik,jk->ijk", Z, Z).reshape(n * n, -1)
-    T = (pairs @ pairs.T / Z.shape[1]).reshape(n, n, n, n)
-    eye = np.eye(n)
-    T -= np.einsum("ij,kl->ijkl", eye, eye) + np.einsum("ik,jl->ijkl", eye, eye) + np.einsum("il,jk->ijkl", eye, eye)
-    return project(W.undo(np.asarray(symmetric_parafac_power_iteration(T, m, n_repeat=5, n_iteration=10)[1])))
-
-
-def fastica(Y, m, rounds):
-    """FastICA of scikit-learn with the cube, complete dictionaries only."""
+def fastica(Y, m, seed):
+    """FastICA of scikit-learn with the cube."""
     from sklearn.decomposition import FastICA
 
-    model = FastICA(m, fun="cube", whiten="unit-variance", random_state=rounds, max_iter=300, tol=1e-6)
-    return project(model.fit(Y.T).mixing_)
+    model = FastICA(m, fun="cube", whiten="unit-variance", random_state=seed, max_iter=300, tol=1e-6)
+    return project(model.fit(Y.T).mixing_), None
 
 
-def picard_ica(Y, m, rounds):
-    """Picard, complete dictionaries only."""
+def picard_ica(Y, m, seed):
+    """Picard with the cube."""
     from picard import picard
 
-    K, W, _ = picard(Y, ortho=True, fun="cube", random_state=rounds, max_iter=300, tol=1e-7)
-    return project(np.linalg.pinv(W @ K))
+    K, W, _ = picard(Y, ortho=True, fun="cube", random_state=seed, max_iter=300, tol=1e-7)
+    return project(np.linalg.pinv(W @ K)), None
 
 
-def msp(Y, m, rounds):
-    """Matching, stretching and projection: the published iteration on the orthogonal group, complete case."""
+def msp(Y, m, seed):
+    """Matching, stretching and projection: our implementation of the published iteration on the orthogonal group."""
     W = whitening(Y)
     Z = W.apply(Y)
-    A = np.linalg.qr(np.random.default_rng(rounds).standard_normal((m, m)))[0]
+    A = np.linalg.qr(np.random.default_rng(seed).standard_normal((m, m)))[0]
     for _ in range(300):
         z = A @ Z
         left, _, right = np.linalg.svd((z * z * z) @ Z.T)
@@ -219,191 +177,105 @@ def msp(Y, m, rounds):
         if np.linalg.norm(new - A) < 1e-6:
             break
         A = new
-    return project(W.undo(new.T))
+    return project(W.undo(new.T)), None
 
 
-OVERCOMPLETE = {
-    "l4lib": (ours(), 0),
-    "l4lib, refined": (ours(refine=True), 0),
-    "l4lib, restarts only": (ours(route="restarts"), 0),
-    "spams trainDL, penalty 0.05": (spams_online(0.05), 13),
-    "spams trainDL, penalty 0.15": (spams_online(0.15), 13),
-    "spams trainDL, penalty 0.4": (spams_online(0.4), 13),
-    "spams trainDL, penalty 0.4, batches of 200": (spams_online(0.4, 200), 13),
-    "spams trainDL, penalty 0.7": (spams_online(0.7), 13),
-    "scikit-learn MiniBatch": (sklearn_minibatch, 4),
-    "scikit-learn DictionaryLearning": (sklearn_batch, 3),
-    "dictlearn K-SVD": (alternating("ksvd"), 4),
-    "dictlearn approximate K-SVD": (alternating("aksvd"), 4),
-    "dictlearn MOD": (alternating("mod"), 4),
-    "pymanopt trust region": (manifold("TrustRegions"), 0),
-    "pymanopt conjugate gradient": (manifold("ConjugateGradient"), 0),
-    "pymanopt steepest descent": (manifold("SteepestDescent"), 0),
-    "geomstats": (geomstats_descent, 0),
-    "tensorly CP": (cp_decomposition, 0),
-}
-COMPLETE = {
-    "l4lib": (ours(), 0),
-    "l4lib, refined": (ours(refine=True), 0),
-    "l4lib, restarts only": (ours(route="restarts"), 0),
-    "spams trainDL, penalty 0.15": (spams_online(0.15), 13),
-    "spams trainDL, penalty 0.4, batches of 200": (spams_online(0.4, 200), 13),
-    "scikit-learn FastICA": (fastica, 0),
-    "Picard": (picard_ica, 0),
-    "MSP (own)": (msp, 0),
-}
-GRID = {"l4lib": (ours(), 0), "spams trainDL, penalty 0.4": (spams_online(0.4, 200), 11)}
+def settings(name, n, quick):
+    """What the tuning rule chooses from."""
+    if name == "spams":
+        samples = (10_000, 20_000, 40_000, 80_000) if n <= 64 else (40_000, 120_000, 360_000)
+        pairs = ((0.15, 200), (0.4, 100), (0.4, 200), (0.7, 200)) if n <= 64 else ((0.4, 200), (0.7, 400))
+        if quick:
+            samples, pairs = (samples[2:], pairs[1:3]) if n <= 64 else (samples[1:2], pairs[:1])
+        return {f"penalty {a}, batch {b}, {s} samples": spams(a, b, s) for a, b in pairs for s in samples}
+    if name == "scikit-learn MiniBatch":
+        return {f"alpha {a}, {r} rounds": sklearn_minibatch(a, r) for a in (0.15, 0.4) for r in (4, 16)}
+    if name == "dictlearn":
+        return {f"{a}, {r} rounds": dictlearn(a, r) for a in ("aksvd", "mod") for r in (20, 60)}
+    if name == "pymanopt":
+        return {o: pymanopt_descent(o) for o in ("ConjugateGradient", "SteepestDescent")}
+    return {"as is": {"FastICA": fastica, "Picard": picard_ica, "MSP (own)": msp}[name]}
 
 
-def attempts(function, data, m, rounds, limit):
-    """Runs on one set of data, with more rounds or other seeds, until it is good enough or too long."""
-    runs, spent = [], 0.0
-    for level in range(rounds + 1) if rounds else range(5):
-        seconds, found = timed(lambda level=level: function(data.Y, m, level))
-        runs.append({"seconds": seconds, "max_error": error_of(found, data.A)})
-        spent += seconds
-        error = runs[-1]["max_error"]
-        if spent > limit or error < FINE or (not rounds and error <= TARGET):
+def peers(n, m, quick):
+    """Which peers run on a size; the slow ones on the smallest only, specialists where m = n."""
+    names = ["spams"] if n <= (64 if quick else 128) else []
+    if m == n:
+        names += ["FastICA"] if quick else ["FastICA", "Picard", "MSP (own)"]
+    if n == 32 and not quick:
+        names += ["scikit-learn MiniBatch", "dictlearn", "pymanopt"]
+    return names
+
+
+def runs(function, size, seeds, limit=LIMIT):
+    """CPU time, error and flag on each data set; stops after one that takes more than the limit."""
+    n, m, theta, p = size
+    rows = []
+    for seed in seeds:
+        data = make_odl((n, m), p, theta, rng=np.random.default_rng(seed))
+        seconds, (A, flag) = cpu(lambda data=data, seed=seed: function(data.Y, m, seed))
+        rows.append({"seed": seed, "cpu": round(seconds, 5), "max_error": error_of(A, data.A), "complete": flag})
+        if seconds > limit:
             break
-    return runs
-
-
-def time_to(runs, level, rounds):
-    """Seconds of the first run that is good enough; without rounds the failures before it count."""
-    spent = 0.0
-    for run in runs:
-        spent += run["seconds"]
-        if run["max_error"] <= level:
-            return run["seconds"] if rounds else spent
-    return None
-
-
-def contest(n, m, theta, p, contenders, seeds=DATA_SEEDS, limit=LIMIT):
-    """One workload: for each contender the median time to the target over the sets of data, and its errors."""
-    sets = [make_odl((n, m), p, theta, rng=np.random.default_rng(seed)) for seed in seeds]
-    rows = []
-    for name, (function, rounds) in contenders.items():
-        row = {"method": name, "n": n, "m": m, "theta": theta, "p": p, "sets": [], "error": None}
-        for data in sets:
-            try:
-                row["sets"].append(attempts(function, data, m, rounds, limit))
-            except ImportError as missing:
-                row["error"] = "does not import: " + str(missing).split(" (")[0][:150]
-                break
-            except Exception as problem:  # a peer that fails is reported, it does not end the benchmark
-                row["error"] = f"{type(problem).__name__}: {problem}"[:200]
-                break
-            # Sets of data after the first refine the median of methods that are near the front; the others stop here.
-            if sum(run["seconds"] for run in row["sets"][0]) > 2 * limit / 3:
-                break
-        for label, level in (("target", TARGET), ("medium", MEDIUM), ("fine", FINE)):
-            times = [time_to(runs, level, rounds) for runs in row["sets"]]
-            good = [seconds for seconds in times if seconds is not None]
-            row[f"seconds_to_{label}"] = statistics.median(good) if good else None
-            row[f"sets_to_{label}"] = len(good)
-        row["rounds"] = rounds
-        row["best_error"] = min((run["max_error"] for runs in row["sets"] for run in runs), default=None)
-        rows.append(row)
-        sys.stdout.write(
-            f"{n}x{m} p={p} theta={theta} {name}: {row['seconds_to_target']} ({row['sets_to_target']} of "
-            f"{len(row['sets'])}) fine {row['seconds_to_fine']} {row['best_error']} {row['error']}\n"
-        )
-        sys.stdout.flush()
     return rows
 
 
-def gradient_rate():
-    """Floating-point rate of the batched gradient as a share of the rate of a plain matrix product."""
-    from l4lib import Quartic
-
-    rng = np.random.default_rng(0)
-    Z, Q = rng.standard_normal((64, 50_000)), random_points(64, 128, rng=rng)
-    objective = Quartic(Z, 1.0)
-    gradient = min(timed(lambda: objective.euclidean_gradient(Q))[0] for _ in range(5))
-    B, C = rng.standard_normal((1500, 1500)), rng.standard_normal((1500, 1500))
-    product = min(timed(lambda: B @ C)[0] for _ in range(5))
-    return (4 * 64 * 50_000 * 128 / gradient) / (2 * 1500**3 / product)
+def price(rows):
+    """CPU seconds for a success, failures charged; None if there was none."""
+    good = sum(row["max_error"] <= TARGET for row in rows)
+    return sum(row["cpu"] for row in rows) / good if good else None
 
 
-def reliability(n=32, m=48, theta=0.1, p=50_000, repeats=60):
-    """How often a method finds every atom in new data, with options fixed beforehand."""
-    ways = {"l4lib": "auto", "l4lib, restarts only": "restarts", "spams trainDL, penalty 0.4, batches of 200": None}
-    rows = []
-    for name, route in ways.items():
-        errors, flags, times = [], [], []
-        try:
-            for seed in range(repeats):
-                data = make_odl((n, m), p, theta, rng=np.random.default_rng(1000 + seed))
-                if route is None:
-                    seconds, A = timed(lambda Y=data.Y: spams_online(0.4, 200)(Y, m, 4))
-                    flag = None
-                else:
-                    rng = np.random.default_rng(seed)
-                    found = recover_dictionary(data.Y, m, rng=rng, route=route, progress=False)
-                    seconds, A, flag = found.seconds, found.A, found.complete
-                errors.append(error_of(A, data.A))
-                flags.append(flag)
-                times.append(seconds)
-        except ImportError:
-            continue
-        wrong = [error > TARGET for error in errors]
-        rows.append(
-            {
-                "method": name, "n": n, "m": m, "theta": theta, "p": p, "runs": repeats,
-                "successes": repeats - sum(wrong),
-                "unnoticed_failures": sum(w and flag is not False for w, flag in zip(wrong, flags, strict=True)),
-                "median_error": statistics.median(errors), "median_seconds": statistics.median(times),
-            }
-        )  # fmt: skip
-        sys.stdout.write(f"{rows[-1]}\n")
-        sys.stdout.flush()
-    return rows
+def tuned(name, size, sets, quick):
+    """The setting with the least price on the tuning data; on one set first, on all if it succeeded there."""
+    prices, options = {}, settings(name, size[0], quick)
+    if len(options) == 1:
+        return next(iter(options)), prices
+    for label, function in options.items():
+        rows = runs(function, size, range(TUNING, TUNING + 1), limit=LIMIT / 4)
+        if price(rows) is not None and sets > 1:
+            rows += runs(function, size, range(TUNING + 1, TUNING + sets))
+        prices[label] = price(rows)
+    good = {label: cost for label, cost in prices.items() if cost is not None}
+    return (min(good, key=good.__getitem__) if good else None), prices
 
 
-def growth():
-    """Seconds by each route over n (and p), with the operations that dominate it."""
-    rows = []
-    cases = [("subspace", n, 3 * n // 2, 20_000) for n in (16, 24, 32, 48, 64, 80, 96)]
-    cases += [("subspace", 32, 48, p) for p in (5_000, 10_000, 40_000, 160_000)]
-    cases += [("restarts", n, 3 * n // 2, 20_000) for n in (16, 24, 32, 48, 64, 80, 96)]
-    cases += [("orthogonal", n, n, 50_000) for n in (16, 32, 64, 128)]
-    cases += [("subspace", n, n, 50_000) for n in (16, 32, 64)]
-    for route, n, m, p in cases:
-        data = make_odl((n, m), p, 0.1, rng=np.random.default_rng(1))
-        generators = [np.random.default_rng(seed) for seed in range(3)]
-        found = min(
-            (recover_dictionary(data.Y, m, rng=rng, route=route, progress=False) for rng in generators),
-            key=lambda result: result.seconds,
-        )
-        pairs = n * (n + 1) // 2
-        operations = None
-        if route == "subspace":  # the moment, its eigenvectors, and about four passes over the samples
-            operations = pairs**2 * _moment_sizes(n, p)[0] + 4 * pairs**3 // 3 + 4 * 4 * n * m * p
-        rows.append(
-            {
-                "route": route, "n": n, "m": m, "theta": 0.1, "p": p, "seconds": found.seconds, "starts": found.starts,
-                "complete": found.complete, "max_error": error_of(found.A, data.A), "operations": operations,
-            }
-        )  # fmt: skip
-        sys.stdout.write(f"{rows[-1]}\n")
-        sys.stdout.flush()
-    return rows
+def floor(size):
+    """CPU seconds of what cannot be avoided: one Gram matrix, one product with W, one pass at m points."""
+    n, m, theta, p = size
+    Y = make_odl((n, m), p, theta, rng=np.random.default_rng(TUNING)).Y
+    rows, W = np.ascontiguousarray(Y.T.astype(np.float32)), np.eye(n, dtype=np.float32)
+    Q = random_points(n, m, rng=np.random.default_rng(0))
+    parts = {
+        "gram": lambda: Y @ Y.T,
+        "whitening": lambda: [Y[:, t : t + 4096].astype(np.float32).T @ W for t in range(0, p, 4096)] and None,
+        "pass": lambda: cubed(rows, Q),
+    }
+    return {name: min(cpu(part)[0] for _ in range(3 if n < 512 else 1)) for name, part in parts.items()}
 
 
-def grid():
-    """The default against spams over n, K, θ and p."""
-    rows = []
-    for n in (16, 32):
-        for K in (1.0, 1.5, 2.0):
-            for theta in (0.05, 0.2):
-                for p in (5_000, 50_000):
-                    rows += contest(n, int(K * n), theta, p, GRID, seeds=(7,), limit=15.0)
-    return rows
+def honesty(repeats):
+    """What says complete on noise, and when one atom too many or too few is asked for."""
+    out = []
+    for n, m, p in ((8, 12, 20_000), (16, 24, 20_000), (32, 48, 50_000)):
+        for what in ("noise", "one too few", "one too many", "not told"):
+            flags, rights = [], []
+            for seed in range(TEST, TEST + repeats):
+                data = make_odl((n, m), p, 0.1, rng=np.random.default_rng(seed))
+                Y = np.random.default_rng(seed).standard_normal((n, p)) if what == "noise" else data.Y
+                asked = {"noise": m, "one too few": m - 1, "one too many": m + 1, "not told": None}[what]
+                found = recover_dictionary(Y, asked, rng=np.random.default_rng(seed))
+                flags.append(bool(found.complete))
+                rights.append(what != "noise" and error_of(found.A, data.A) <= TARGET and found.A.shape[1] == m)
+            out.append({"n": n, "m": m, "p": p, "what": what, "runs": repeats, "complete": sum(flags),
+                        "wrong and complete": sum(f and not r for f, r in zip(flags, rights, strict=True)),
+                        "right": sum(rights)})  # fmt: skip
+    return out
 
 
 def streaming(n=16, m=24, theta=0.1, p=10_000_000, block=1 << 16):
-    """Ten million samples on disk in single precision: one pass, its memory, and the dictionary from the moments."""
-    rng = np.random.default_rng(5)
+    """Samples on disk in single precision: two readings, their memory, and the dictionary from the moments."""
+    rng = np.random.default_rng(TEST)
     A = make_odl((n, m), 2, theta, rng=rng).A
     with tempfile.TemporaryDirectory() as folder:
         disk = np.memmap(Path(folder) / "samples.f32", dtype=np.float32, mode="w+", shape=(n, p))
@@ -412,52 +284,86 @@ def streaming(n=16, m=24, theta=0.1, p=10_000_000, block=1 << 16):
             disk[:, start : start + size] = make_odl(A, size, theta, rng=rng).Y
         disk.flush()
         tracemalloc.start()
-        pass_seconds, moment = timed(lambda: fourth_moment(disk, block=block, progress=False))
+        seconds, moment = cpu(lambda: fourth_moment(disk, block=block, progress=False))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    seconds, found = timed(lambda: recover_from_moment(moment, m, rng=rng))
-    return {
-        "n": n, "m": m, "theta": theta, "p": p, "block": block, "data_bytes": 4 * n * p, "peak_bytes": peak,
-        "pass_seconds": pass_seconds, "recover_seconds": seconds, "complete": found.complete,
-        "max_error": error_of(found.A, A),
-    }  # fmt: skip
+    search, found = cpu(lambda: recover_from_moment(moment, m, rng=rng))
+    return {"n": n, "m": m, "theta": theta, "p": p, "block": block, "data_bytes": 4 * n * p, "peak_bytes": peak,
+            "reading": seconds, "search": search, "complete": bool(found.complete),
+            "max_error": error_of(found.A, A)}  # fmt: skip
 
 
-def main():
-    """Run everything and write the results with where they come from."""
+def machine():
+    """Where the numbers come from."""
     versions = {"python": platform.python_version()}
-    for package in (
-        "numpy",
-        "scipy",
-        "geomstats",
-        "spams-bin",
-        "scikit-learn",
-        "dictlearn",
-        "pymanopt",
-        "tensorly",
-        "python-picard",
-    ):
+    for package in ("numpy", "scipy", "spams-bin", "scikit-learn", "dictlearn", "pymanopt", "python-picard"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        results = {
-            "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, one BLAS thread",
-            "versions": versions,
-            "target": TARGET,
-            "medium": MEDIUM,
-            "fine": FINE,
-            "reference": contest(32, 48, 0.1, 50_000, OVERCOMPLETE),
-            "complete": contest(64, 64, 0.1, 50_000, COMPLETE),
-            "reliability": reliability(),
-            "growth": growth(),
-            "grid": grid(),
-            "streaming": streaming(),
-            "gradient_share": gradient_rate(),
-        }
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    try:
+        from threadpoolctl import threadpool_info
+
+        kernel = sorted({f"{i.get('internal_api')} {i.get('architecture', '')}".strip() for i in threadpool_info()})
+    except ImportError:
+        kernel = ["not known (threadpoolctl is missing)"]
+    return {"machine": f"{os.cpu_count()} cores, {platform.machine()}, one BLAS thread", "kernel": kernel,
+            "versions": versions}  # fmt: skip
+
+
+def main():
+    """Run what is missing and write after each part."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer data sets, without the largest sizes")
+    parser.add_argument("--fresh", action="store_true", help="forget what is recorded")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    profile = "quick" if options.quick else "full"
+    record = json.loads(options.output.read_text()) if options.output.exists() and not options.fresh else {}
+    if record.get("profile") != profile:
+        record = {"profile": profile, "target": TARGET, "fine": FINE, "seeds": {"tuning": TUNING, "test": TEST}}
+    record |= machine()
+    parts = record.setdefault("parts", {})
+
+    def part(key, make):
+        if key in parts:
+            return
+        try:
+            parts[key] = make()
+        except Exception as problem:  # a peer that fails is reported, it does not end the benchmark
+            parts[key] = {"error": f"{type(problem).__name__}: {problem}"[:200]}
+        options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        shown = parts[key]
+        if isinstance(shown, dict) and "runs" in shown:
+            good = sum(row["max_error"] <= TARGET for row in shown["runs"])
+            shown = f"{good} of {len(shown['runs'])}, price {shown['price']}"
+        say(f"{key}: {str(shown)[:110]}")
+
+    def contest(function, size, sets, **more):
+        rows = runs(function, size, range(TEST, TEST + sets))
+        return {**more, "price": price(rows), "runs": rows}
+
+    def peer(name, size, sets):
+        best, prices = tuned(name, size, 3 if size[0] <= 64 else 1, options.quick)
+        if best is None:
+            return {"setting": None, "tuning": prices, "price": None, "runs": []}
+        return contest(settings(name, size[0], options.quick)[best], size, sets, setting=best, tuning=prices)
+
+    for *size, full, quick in SIZES:
+        sets = quick if options.quick else full
+        if not sets:
+            continue
+        size, key = tuple(size), "{}x{} theta={} p={}".format(*size)
+        part(f"{key}|floor", lambda size=size: floor(size))
+        part(f"{key}|l4lib", lambda size=size, sets=sets: contest(ours, size, sets))
+        if size[0] == 32:
+            part(f"{key}|l4lib, refined", lambda size=size: contest(ours_refined, size, 5))
+        for name in peers(size[0], size[1], options.quick):
+            few = sets if name == "spams" and size[0] <= 64 else min(sets, 2 if options.quick else 5)
+            part(f"{key}|{name}", lambda name=name, size=size, few=few: peer(name, size, few))
+    part("honesty", lambda: honesty(5 if options.quick else 20))
+    part("streaming", lambda: streaming(p=300_000 if options.quick else 10_000_000))
 
 
 if __name__ == "__main__":

@@ -84,7 +84,9 @@ def _numeric(value: Any, name: str, shape: str) -> NDArray[Any]:
     return given
 
 
-def as_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...], shape: str) -> Array:
+def as_array(
+    value: ArrayLike, name: str, *, ndim: int | tuple[int, ...], shape: str, check_finite: bool = True
+) -> Array:
     """A finite float64 array with one of the wanted numbers of dimensions.
 
     Parameters
@@ -97,6 +99,8 @@ def as_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...], shape:
         The admissible numbers of dimensions.
     shape : str
         The wanted shape in the book's letters, for the message, such as ``"(n, m)"``.
+    check_finite : bool
+        Look at every entry; False where the caller finds out otherwise (from a Gram matrix, say).
 
     Raises
     ------
@@ -116,6 +120,8 @@ def as_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...], shape:
         raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name}: expected shape {shape} with at least one entry, got {array.shape}")
+    if not check_finite:
+        return array
     finite = np.isfinite(array)
     if not finite.all():
         count = int(array.size - np.count_nonzero(finite))
@@ -205,13 +211,37 @@ def as_data(Y: ArrayLike, name: str = "Y", *, full_rank: bool = False) -> Array:
     return array
 
 
-def full_rank_spectrum(gram: Array, shape: tuple[int, ...], name: str = "Y") -> tuple[Array, Array]:
-    """Eigenvalues and eigenvectors of the Gram matrix YYᵀ of data of the given shape, if they span R^n.
+def full_rank_spectrum(gram: Array, shape: tuple[int, ...], name: str = "Y") -> tuple[Array, Array, Array]:
+    """The spectrum of a Gram matrix in equal units, if data of the given shape span R^n.
+
+    Rows may be in different units: rank is judged after each has been divided by its root mean square.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (n, n)
+        YYᵀ or a multiple of it.
+    shape : tuple of int
+        The shape of Y.
+    name : str
+        The argument's name for the message.
+
+    Returns
+    -------
+    scale : ndarray, shape (n,)
+        Roots of the diagonal of the Gram matrix.
+    spectrum, directions : ndarray, shapes (n,) and (n, n)
+        Eigenvalues and eigenvectors of the Gram matrix divided by ``scale`` from both sides.
 
     Raises
     ------
     ValueError
-        If there are fewer samples than dimensions, or the samples do not span them.
+        If there are fewer samples than dimensions, a row is zero, or the rows are linearly dependent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> full_rank_spectrum(np.diag([1.0, 1e-20]), (2, 50))[1]
+    array([1., 1.])
     """
     n, p = shape
     if p < n:
@@ -219,14 +249,22 @@ def full_rank_spectrum(gram: Array, shape: tuple[int, ...], name: str = "Y") -> 
             f"{name}: expected shape (n, p) with at least as many samples (columns) as dimensions (rows), "
             f"got {shape}; if the samples are the rows, pass {name}.T"
         )
-    spectrum, directions = np.linalg.eigh(gram)
+    scale = np.sqrt(np.diag(gram))
+    zero = np.flatnonzero(scale == 0)
+    if zero.size:
+        raise ValueError(
+            f"{name}: expected samples that span all {n} dimensions, got rank {n - zero.size} or less from shape "
+            f"{shape}: row {int(zero[0])} does not vary (or its squares underflow)"
+        )
+    spectrum, directions = np.linalg.eigh(gram / scale[:, None] / scale)
     rank = int(np.count_nonzero(spectrum > spectrum[-1] * n * np.finfo(float).eps * 8))
     if rank < n:
         raise ValueError(
-            f"{name}: expected samples that span all {n} dimensions, got rank {rank} from shape {shape}; "
-            "project the data on their span first"
+            f"{name}: expected samples that span all {n} dimensions, got rank {rank} from shape {shape}: some "
+            f"rows are linear combinations of others (an average reference, say); pass U.T @ {name}, U the leading "
+            "left singular vectors"
         )
-    return spectrum, directions
+    return scale, spectrum, directions
 
 
 def as_points(Q: ArrayLike, n: int, name: str = "Q") -> Array:

@@ -40,17 +40,19 @@ from l4lib.data.models import (
     patches,
     windows,
 )
-from l4lib.data.moments import FourthMoment, cubed, directions, fourth_moment
+from l4lib.data.moments import FourthMoment, fourth_moment, tempered
 from l4lib.data.objectives import data_constant, phi_CDL, phi_DL
 from l4lib.data.precondition import (
     CircularWhitening,
     Whitening,
     circular_whitening,
+    in_equal_units,
     mean_power,
     whiten,
     whitening,
     whitening_of_moment,
 )
+from l4lib.data.samples import Samples, cubed, fourth_powers
 
 __all__ = [
     "CDLData",
@@ -61,6 +63,7 @@ __all__ = [
     "Match",
     "ODLData",
     "Patches",
+    "Samples",
     "Whitening",
     "bernoulli_gaussian",
     "camera",
@@ -69,15 +72,16 @@ __all__ = [
     "cubed",
     "data_constant",
     "direct_sum",
-    "directions",
     "ecg",
     "fourth_moment",
+    "fourth_powers",
     "frame_report",
     "gram",
     "half_cube",
     "icosahedron",
     "identity_dct",
     "identity_hadamard",
+    "in_equal_units",
     "make_cdl",
     "make_odl",
     "match_atoms",
@@ -97,6 +101,7 @@ __all__ = [
     "random_untf",
     "shift_correlations",
     "simplex",
+    "tempered",
     "unbiased_bases",
     "unique_kernels",
     "unique_lines",

@@ -1,8 +1,8 @@
 r"""Second and fourth moments of a stream of samples, from which a dictionary can be found without the samples.
 
-A pass over the data keeps two matrices, whatever the number of samples: the second moment, of size n × n, and the
-fourth moment of the *directions* u = z/‖z‖ of the white samples z on symmetric pairs, of size n(n+1)/2.
-Directions, since fourth powers of heavy-tailed samples are decided by the few largest; every direction counts alike.
+Two matrices are kept, whatever the number of samples: the second moment, of size n × n, and the fourth moment of the
+*tempered* white samples v = z‖z‖^{−1/2} on symmetric pairs, of size n(n+1)/2.
+Tempered, since fourth powers of heavy-tailed samples are decided by the few largest (:mod:`l4lib.data.samples`).
 For more atoms than dimensions this costs a small bias, which shows from several hundred thousand samples on (claim
 ``direction-bias``).
 Sums over parts of the data add up, so parts can be read one after the other (from disk, as a ``numpy.memmap``) or by
@@ -18,69 +18,50 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from l4lib.data.precondition import Whitening, whitening, whitening_of_moment
+from l4lib.data.precondition import Whitening, in_equal_units, whitening_of_moment
+from l4lib.data.samples import QUIET
 from l4lib.quartic import LARGEST_N, SymmetricQuartic, pairs, rank_one_sum, smat
 from l4lib.validate import Array, as_array, as_count
 
-__all__ = ["FourthMoment", "cubed", "directions", "fourth_moment"]
-
-_TILE = 2048
-"""Samples at a time."""
-_PROBES, _PROBE_SAMPLES = 16, 20_000
-"""The basis is whitened by about this many samples, read in this many runs spread over the data."""
+__all__ = ["FourthMoment", "fourth_moment", "tempered"]
 
 
-def directions(Z: Array) -> np.ndarray:
-    """z/‖z‖ for each nonzero column, in single precision; zero columns are left out.
+def tempered(Z: Array) -> np.ndarray:
+    """z‖z‖^{−1/2} for each column of white samples, in single precision; quiet columns are left out.
 
     Examples
     --------
     >>> import numpy as np
-    >>> directions(np.array([[3.0, 0.0], [4.0, 0.0]]))
-    array([[0.6],
-           [0.8]], dtype=float32)
+    >>> tempered(np.array([[3.0, 0.0], [4.0, 0.01]])).round(3)
+    array([[1.342],
+           [1.789]], dtype=float32)
     """
     small = Z.astype(np.float32)
-    norms = np.linalg.norm(small, axis=0)
-    seen = norms > 0
-    if not seen.all():
-        small, norms = small[:, seen], norms[seen]
-    small /= norms
+    squares = np.einsum("ij,ij->j", small, small)
+    loud = squares > QUIET * QUIET * Z.shape[0]
+    if not loud.all():
+        small, squares = small[:, loud], squares[loud]
+    small *= squares**-0.25
     return small
 
 
-def cubed(samples: np.ndarray, points: np.ndarray) -> Array:
-    """Σ_k ⟨q, y_k⟩³ y_k for each column q of the points, over tiles of samples, added in double precision.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> cubed(np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[1.0], [1.0]])).ravel()
-    array([ 1., 16.])
-    """
-    total = np.zeros(points.shape)
-    for start in range(0, samples.shape[1], _TILE):
-        tile = samples[:, start : start + _TILE]
-        z = tile.T @ points
-        total += tile @ (z * z * z)
-    return total
-
-
 class FourthMoment:
-    """Sums over samples: second moment, and fourth moment of the directions of the white samples.
+    """Sums over samples: second moment, and fourth moment of the tempered white samples.
 
     Parameters
     ----------
     basis : Whitening
-        Coordinates in which directions are taken; the whitening of some of the samples is enough.
+        Coordinates in which samples are tempered; the whitening of some of the samples is enough.
         All parts that are to be merged need the same one.
+    mean : array_like, shape (n,), optional
+        Subtracted from every sample; parts that are to be merged need the same one.
 
     Attributes
     ----------
     n : int
         Dimension.
-    count : int
-        Samples seen.
+    count, loud : int
+        Samples seen, and those not too quiet to enter the fourth moment.
 
     Raises
     ------
@@ -90,6 +71,7 @@ class FourthMoment:
     Examples
     --------
     >>> import numpy as np
+    >>> from l4lib.data import whitening
     >>> Y = np.random.default_rng(0).standard_normal((4, 3000))
     >>> left, right = FourthMoment(whitening(Y[:, :500])), FourthMoment(whitening(Y[:, :500]))
     >>> both = left.update(Y[:, :1000]).merge(right.update(Y[:, 1000:]))
@@ -97,16 +79,17 @@ class FourthMoment:
     (3000, True)
     """
 
-    def __init__(self, basis: Whitening) -> None:
+    def __init__(self, basis: Whitening, mean: ArrayLike | None = None) -> None:
         self.basis = basis
         self.n = basis.W.shape[0]
+        self.mean = np.zeros(self.n) if mean is None else as_array(mean, "mean", ndim=1, shape="(n,)")
         if self.n > LARGEST_N:
             raise ValueError(
                 f"basis: expected n <= {LARGEST_N}, as a matrix with n(n+1)/2 rows is stored, got n = {self.n}"
             )
         d = self.n * (self.n + 1) // 2
         self.count = 0
-        self._directions = 0
+        self.loud = 0
         self._second = np.zeros((self.n, self.n))
         self._fourth = np.zeros((d, d))
 
@@ -123,9 +106,9 @@ class FourthMoment:
         data = as_array(Y, "Y", ndim=2, shape=f"({self.n}, p)")
         if data.shape[0] != self.n:
             raise ValueError(f"Y: expected {self.n} rows, got shape {data.shape}")
-        white = self.basis.W @ data
-        U = directions(white)
-        self._add(white @ white.T, rank_one_sum(U, 1.0), data.shape[1], U.shape[1])
+        white = self.basis.W @ (data - self.mean[:, None])
+        V = tempered(white)
+        self._add(white @ white.T, rank_one_sum(V, 1.0), data.shape[1], V.shape[1])
         return self
 
     def merge(self, other: FourthMoment) -> FourthMoment:
@@ -136,16 +119,16 @@ class FourthMoment:
         ValueError
             If the other was made with another basis.
         """
-        if not np.array_equal(self.basis.W, other.basis.W):
-            raise ValueError("other: expected moments in the same basis; make all parts with one whitening")
-        self._add(other._second, other._fourth, other.count, other._directions)
+        if not (np.array_equal(self.basis.W, other.basis.W) and np.array_equal(self.mean, other.mean)):
+            raise ValueError("other: expected moments in the same basis; make all parts with one whitening and mean")
+        self._add(other._second, other._fourth, other.count, other.loud)
         return self
 
     def _add(self, second: Array, fourth: Array, count: int, seen: int) -> None:
         self._second += second
         self._fourth += fourth
         self.count += count
-        self._directions += seen
+        self.loud += seen
 
     def whitening(self) -> Whitening:
         """The whitening of all samples seen.
@@ -162,9 +145,9 @@ class FourthMoment:
         return Whitening(W=W, inverse=inverse, condition=float(singular[0] / singular[-1]))
 
     def form(self) -> SymmetricQuartic:
-        """The mean of (qᵀu)⁴ over the directions u, as a form in the coordinates of :meth:`whitening`.
+        """The mean of (qᵀv)⁴ over the tempered samples v, as a form in the coordinates of :meth:`whitening`.
 
-        For Gaussian samples it is 3/(n(n+2)) for every unit q.
+        It is scaled to E‖v‖⁴ = 1; for Gaussian samples it is then 3/(n(n+2)) for every unit q.
 
         Raises
         ------
@@ -178,8 +161,7 @@ class FourthMoment:
             S = correction @ np.ascontiguousarray(smat(D, self.n).transpose(2, 0, 1)) @ correction
             return weight[:, None] * S[:, i, j].T
 
-        D = transformed(transformed(self._fourth / max(self._directions, 1)).T)
-        # The change of coordinates leaves the sphere a little; the mean of ‖u‖⁴ is one again.
+        D = transformed(transformed(self._fourth / max(self.loud, 1)).T)
         return SymmetricQuartic(self.n, (D + D.T) / (2.0 * np.trace(D)))
 
     def _correction(self) -> Array:
@@ -189,9 +171,12 @@ class FourthMoment:
         return whitening_of_moment(self._second / self.count).W
 
 
-def fourth_moment(Y: ArrayLike, *, block: int = 1 << 16, jobs: int = 1, progress: bool | None = None) -> FourthMoment:
+def fourth_moment(
+    Y: ArrayLike, *, block: int = 1 << 16, center: bool = True, jobs: int = 1, progress: bool | None = None
+) -> FourthMoment:
     """The moments of all columns of Y, read in blocks, so that Y may be larger than memory.
 
+    Y is read twice: for the mean and covariance, and then for the fourth moment in white coordinates.
     The result depends on ``block`` (in the last digits), but not on ``jobs``.
 
     Parameters
@@ -200,6 +185,8 @@ def fourth_moment(Y: ArrayLike, *, block: int = 1 << 16, jobs: int = 1, progress
         An array, or anything with a ``shape`` that gives columns by slicing: a ``numpy.memmap``, a Zarr or HDF5 array.
     block : int
         Columns in memory at a time, for each job.
+    center : bool
+        Subtract the mean of all samples.
     jobs : int
         Threads; a job holds its own sums, n²(n+1)²/4 numbers, while it works on a block.
     progress : bool, optional
@@ -231,29 +218,40 @@ def fourth_moment(Y: ArrayLike, *, block: int = 1 << 16, jobs: int = 1, progress
     if n > LARGEST_N:
         raise ValueError(f"Y: expected n <= {LARGEST_N}, as a matrix with n(n+1)/2 rows is stored, got n = {n}")
 
-    def columns(start: int, stop: int) -> Array:
+    def columns(start: int) -> Array:
+        stop = min(start + block, p)
         try:
-            return as_array(np.asarray(source[:, start:stop]), "Y", ndim=2, shape="(n, p)")
+            return as_array(source[:, start:stop], "Y", ndim=2, shape="(n, p)")
         except (TypeError, ValueError) as problem:
             raise type(problem)(f"columns {start} to {stop - 1} of {p}: {problem}") from None
 
-    run = -(-_PROBE_SAMPLES // _PROBES)
-    if p <= _PROBE_SAMPLES:
-        probe = columns(0, p)
-    else:
-        probe = np.hstack([columns(s, s + run) for s in np.linspace(0, p - run, _PROBES).astype(int)])
-    basis = whitening(probe)
+    first = columns(0)
+    # Moments about the mean of the first block, so that an offset does not swallow the digits.
+    origin = first.mean(axis=1) if center else np.zeros(n)
 
-    def part(start: int) -> FourthMoment:
-        return FourthMoment(basis).update(columns(start, min(start + block, p)))
+    def low(start: int) -> tuple[Array, Array]:
+        part = (first if start == 0 else columns(start)) - origin[:, None]
+        return part.sum(axis=1), part @ part.T
 
     starts = range(0, p, block)
     show = len(starts) > 20 if progress is None else progress
-    total = FourthMoment(basis)
     with (
         ThreadPoolExecutor(jobs) as pool,
-        tqdm(pool.map(part, starts), total=len(starts), disable=not show, desc="fourth_moment", unit="block") as parts,
+        tqdm(total=2 * len(starts), disable=not show, desc="fourth_moment", unit="block") as bar,
     ):
-        for found in parts:
-            total.merge(found)
-    return total
+        total, gram = np.zeros(n), np.zeros((n, n))
+        for sums, products in pool.map(low, starts):
+            total += sums
+            gram += products
+            bar.update()
+        shift = total / p if center else np.zeros(n)
+        basis, mean = in_equal_units(gram / p - np.outer(shift, shift), shape), origin + shift
+
+        def part(start: int) -> FourthMoment:
+            return FourthMoment(basis, mean).update(columns(start))
+
+        moment = FourthMoment(basis, mean)
+        for found in pool.map(part, starts):
+            moment.merge(found)
+            bar.update()
+    return moment

@@ -21,6 +21,7 @@ __all__ = [
     "CircularWhitening",
     "Whitening",
     "circular_whitening",
+    "in_equal_units",
     "mean_power",
     "whiten",
     "whitening",
@@ -33,7 +34,7 @@ _TILE = 1 << 22
 
 @dataclass(frozen=True)
 class Whitening:
-    """The symmetric matrix W and its inverse.
+    """A whitening matrix W and its inverse.
 
     Attributes
     ----------
@@ -80,6 +81,8 @@ class Whitening:
 def whitening(Y: ArrayLike, *, scale: float = 1.0) -> Whitening:
     r"""The whitening matrix W = √scale · (YYᵀ/p)^{−1/2}.
 
+    Where the rows are in units so different that this root cannot be computed, the root is taken in equal units.
+
     With ``scale`` = Kθ this is the book's :math:`\sqrt K\,(YY^\top/(p\theta))^{-1/2}`, which takes the dictionary A of
     Y = AX to a frame with :math:`WA(WA)^\top \to K I`.
     Minimisers on the sphere do not depend on the scale.
@@ -113,9 +116,7 @@ def whitening(Y: ArrayLike, *, scale: float = 1.0) -> Whitening:
     True
     """
     data = as_data(Y)
-    scale = as_positive(scale, "scale")
-    spectrum, directions = full_rank_spectrum(data @ data.T, data.shape)
-    return _from_spectrum(spectrum / data.shape[1], directions, scale)
+    return _symmetric(data @ data.T / data.shape[1], data.shape, as_positive(scale, "scale"))
 
 
 def whitening_of_moment(S: ArrayLike, *, scale: float = 1.0) -> Whitening:
@@ -145,16 +146,58 @@ def whitening_of_moment(S: ArrayLike, *, scale: float = 1.0) -> Whitening:
     n = second.shape[0]
     if second.shape != (n, n):
         raise ValueError(f"S: expected a square matrix, got shape {second.shape}")
-    variances, directions = np.linalg.eigh(second)
-    if variances[0] <= variances[-1] * n * np.finfo(float).eps * 8:
+    try:
+        return _symmetric(second, (n, n), scale)
+    except ValueError:
         raise ValueError(
             f"S: expected a positive definite second-moment matrix (samples that span all {n} dimensions), got "
-            f"eigenvalues from {variances[0]:.3g} to {variances[-1]:.3g}"
-        )
-    return _from_spectrum(variances, directions, scale)
+            f"{_least(second)}"
+        ) from None
 
 
-def _from_spectrum(variances: Array, directions: Array, scale: float) -> Whitening:
+def _least(second: Array) -> str:
+    values = np.linalg.eigvalsh(second)
+    return f"eigenvalues from {values[0]:.3g} to {values[-1]:.3g}"
+
+
+def in_equal_units(second: Array, shape: tuple[int, ...], name: str = "Y") -> Whitening:
+    r"""The whitening W = (D⁻¹SD⁻¹)^{−1/2}D⁻¹ with the roots D of the diagonal of S: a change of units changes nothing.
+
+    Parameters
+    ----------
+    second : ndarray, shape (n, n)
+        Second-moment matrix S.
+    shape : tuple of int
+        Shape of the data, for the message.
+    name : str
+        Name of the data, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the data do not span R^n.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> in_equal_units(np.array([[1.0, 0.0], [0.0, 1e-30]]), (2, 9)).W.diagonal()
+    array([1.e+00, 1.e+15])
+    """
+    units, variances, directions = full_rank_spectrum(second, shape, name)
+    root = np.sqrt(variances)
+    return Whitening(
+        W=(directions / root) @ directions.T / units,
+        inverse=units[:, None] * ((directions * root) @ directions.T),
+        condition=float(root[-1] / root[0]),
+    )
+
+
+def _symmetric(second: Array, shape: tuple[int, ...], scale: float) -> Whitening:
+    """√scale · S^{−1/2}, or where units differ too much for that to be computed, :func:`in_equal_units`."""
+    equal = in_equal_units(second, shape)
+    variances, directions = np.linalg.eigh(second)
+    if variances[0] <= variances[-1] * second.shape[0] * np.finfo(float).eps * 8:
+        return Whitening(equal.W * np.sqrt(scale), equal.inverse / np.sqrt(scale), equal.condition)
     root = np.sqrt(variances / scale)
     return Whitening(
         W=(directions / root) @ directions.T,

@@ -73,12 +73,15 @@ class Experiment:
         The grid of each profile.
     trial : callable
         ``trial(params, rng)`` with ``rng(role)`` a generator of that role; returns a :data:`Row`.
+    series : str
+        The name in its seeds, if it is not the id (an experiment that was renamed keeps its draws).
     """
 
     id: str
     question: str
     cells: dict[str, tuple[Cell, ...]]
     trial: Callable[[Mapping[str, Any], Callable[[str], np.random.Generator]], Row]
+    series: str = ""
 
     @property
     def module(self) -> str:
@@ -89,7 +92,7 @@ class Experiment:
         """One trial; an exception becomes a row with an ``error``, so that a failure is never taken for a result."""
         start = time.perf_counter()
         try:
-            row = dict(self.trial(cell.params, lambda role: generator(self.id, cell.name, trial, role)))
+            row = dict(self.trial(cell.params, lambda role: generator(self.series or self.id, cell.name, trial, role)))
         except Exception as problem:
             row = {"error": f"{type(problem).__name__}: {problem}"}
         return {"trial": trial, **row, "seconds": round(time.perf_counter() - start, 4)}

@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from l4lib.quartic import project
-from l4lib.validate import Array, as_array, as_count, as_data, as_dictionary, as_tolerance
+from l4lib.validate import Array, as_array, as_count, as_data, as_dictionary, as_rng, as_tolerance
 
 __all__ = ["Refinement", "refine_dictionary", "sparse_codes"]
 
 
 _ROUGH, _FINE = 0.3, 1e-8
 """Largest and smallest residual of a sample, relative to its norm, that counts as explained."""
+_QUIET = 0.05
+"""Samples below this share of the root mean square norm are not used."""
 _COARSE_CODE = 0.05
 """Residual at which codes stop while the atoms are still rough, so that codes do not absorb the error of the atoms."""
 
@@ -133,8 +135,9 @@ def refine_dictionary(
     Y: ArrayLike,
     A: ArrayLike,
     *,
+    rng: np.random.Generator,
     max_nonzeros: int | None = None,
-    samples: int = 20_000,
+    samples: int | None = None,
     iterations: int = 40,
     tol: float = 1e-12,
 ) -> Refinement:
@@ -146,10 +149,13 @@ def refine_dictionary(
         The data in their own coordinates.
     A : array_like, shape (n, m)
         Nearly right unit atoms, as from :func:`l4lib.recovery.recover_dictionary`.
+    rng : numpy.random.Generator
+        Chooses the samples.
     max_nonzeros : int, optional
         Largest number of atoms in a code, by default n/4, at least 1: denser samples are not used.
-    samples : int
-        Use at most this many, the first ones.
+    samples : int, optional
+        Use at most this many, chosen at random among those that are not nearly empty; by default forty for each atom,
+        since an atom occurs in few of them, and at least 3000.
     iterations : int
         Rounds at most.
     tol : float
@@ -173,7 +179,7 @@ def refine_dictionary(
     >>> from l4lib.data import make_odl
     >>> data = make_odl((16, 24), 5000, 0.1, rng=np.random.default_rng(0))
     >>> rough = data.A + 0.01 * np.random.default_rng(1).standard_normal(data.A.shape)
-    >>> fine = refine_dictionary(data.Y, rough)
+    >>> fine = refine_dictionary(data.Y, rough, rng=np.random.default_rng(2))
     >>> fine.converged, match_atoms(fine.A, data.A).max_error < 1e-10
     (True, True)
     """
@@ -182,7 +188,10 @@ def refine_dictionary(
     if data.shape[0] != n:
         raise ValueError(f"A: expected {data.shape[0]} rows like Y, got shape {start.shape}")
     limit = max(1, n // 4) if max_nonzeros is None else as_count(max_nonzeros, "max_nonzeros")
-    used = data[:, : as_count(samples, "samples")]
+    size = max(3000, 40 * m) if samples is None else as_count(samples, "samples")
+    norms = np.linalg.norm(data, axis=0)
+    loud = np.flatnonzero(norms > _QUIET * np.sqrt(np.mean(norms * norms)))
+    used = data[:, as_rng(rng).permutation(loud)[:size]]
     rounds, tol = as_count(iterations, "iterations"), as_tolerance(tol, "tol")
     atoms = start
     scales = np.full(m, _ROUGH)

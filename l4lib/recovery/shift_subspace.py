@@ -25,7 +25,7 @@ from scipy.linalg.blas import cherk, zherk
 from l4lib.quartic import as_signal_shape, project
 from l4lib.validate import Array, as_count, as_data
 
-__all__ = ["FrequencyPairs", "ShiftSubspace", "tile_width"]
+__all__ = ["ShiftSubspace"]
 
 TILE_BYTES = 1 << 26
 """Size of the largest temporary array, in bytes; memory beyond copies of the data stays within a few of these."""

@@ -1,12 +1,11 @@
-r"""The subspace of a dictionary: the span of the matrices a_i a_iᵀ, seen in the fourth moment of white data.
+r"""The route ``"subspace"``: the span of the matrices a_i a_iᵀ, seen in the fourth moment of white data.
 
 With independent coefficients the fourth moment on symmetric pairs is a multiple of the identity plus a form on
 span{a_i a_iᵀ}, which is therefore its leading eigenspace (claim ``atom-subspace``).
 On the sphere F(q) = ‖Π(qqᵀ)‖² <= 1, where Π projects on that span, is one exactly where qqᵀ lies in it: at the atoms,
 if there are not too many.
-So in the population the best points are the atoms themselves, all alike, and no sample is needed once Π is known.
-What the atoms found must explain is the covariance: Σ w_i a_i a_iᵀ = I for white data with positive w_i, and an atom
-that is missing leaves a direction that is not explained.
+It needs the number of atoms, and a matrix on pairs; but it succeeds where atoms are so many and coherent that limits of
+the quartic itself are not theirs, as for m > 2n in a few dimensions.
 
 References
 ----------
@@ -15,18 +14,22 @@ The use of the span is the subspace power method of Kileel and Pereira, arXiv:19
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 
-from l4lib.data import cubed
-from l4lib.quartic import SymmetricQuartic, inner, project, smat, svec
-from l4lib.validate import Array, as_count, as_dictionary, as_points, as_tolerance
+from l4lib.data import Samples, unique_lines
+from l4lib.quartic import SymmetricQuartic, inner, project, random_points, rank_one_sum, smat, svec
+from l4lib.recovery.cumulants import covariance_fit
+from l4lib.recovery.search import Found, finish, nothing
+from l4lib.validate import Array, as_count, as_points, as_tolerance
 
-__all__ = ["AtomSubspace", "CovarianceFit", "explain_covariance", "separate"]
+__all__ = ["AtomSubspace"]
 
+_UP_TO = 40
+"""Dimension up to which the matrix on pairs is affordable as a second opinion."""
+_SAME, _TURN = 0.02, 1e-3
+"""Limits are one atom when 1 − |correlation| is at most the first; runs stop when they turn by less than the second."""
 _POINTS = 128
 """Points at a time, which bounds the n × n matrices in memory."""
 
@@ -149,133 +152,43 @@ class AtomSubspace:
         return ends, self.value(ends), converged
 
 
-@dataclass(frozen=True)
-class CovarianceFit:
-    """How far atoms explain the covariance of white data: the least-squares fit Σ w_i a_i a_iᵀ ≈ I.
-
-    Attributes
-    ----------
-    weights : ndarray, shape (m,)
-        The w_i: the variance that each atom carries.
-    unexplained : float
-        The largest eigenvalue of I − Σ w_i a_i a_iᵀ: at a missing atom about its variance, else sampling error.
-    direction : ndarray, shape (n,)
-        Where it is attained: near the atom that is missing, if one is.
-    complete : bool
-        Whether all weights are positive and no direction is left that carries half as much as the least atom.
-    """
-
-    weights: Array
-    unexplained: float
-    direction: Array
-    complete: bool
+def subspace_applies(n: int, wanted: int | None) -> bool:
+    """Whether the number of atoms is known and not too large (n(n − 1)/2 by a count of dimensions)."""
+    return wanted is not None and 2 <= n <= _UP_TO and wanted <= max(2 * n - 2, n * (n - 1) // 2)
 
 
-def explain_covariance(A: ArrayLike) -> CovarianceFit:
-    """Fit the identity, the covariance of white data, by the atoms: a dictionary with an atom missing cannot.
-
-    Parameters
-    ----------
-    A : array_like, shape (n, m)
-        Unit atoms in white coordinates.
-
-    Returns
-    -------
-    CovarianceFit
-
-    Raises
-    ------
-    TypeError, ValueError
-        If A is not a dictionary.
-
-    References
-    ----------
-    Claim ``covariance-explained``.
-
-    Examples
-    --------
-    >>> from l4lib.data import simplex
-    >>> A = simplex(3)
-    >>> explain_covariance(A).complete, explain_covariance(A[:, :3]).complete
-    (True, False)
-    """
-    atoms = project(as_dictionary(A))
-    gram = atoms.T @ atoms
-    weights: Array = np.asarray(np.linalg.lstsq(gram * gram, np.ones(atoms.shape[1]), rcond=None)[0], dtype=np.float64)
-    values, vectors = np.linalg.eigh(np.eye(atoms.shape[0]) - (atoms * weights) @ atoms.T)
-    unexplained = float(values[-1])
-    return CovarianceFit(
-        weights=weights,
-        unexplained=unexplained,
-        direction=vectors[:, -1],
-        complete=bool(np.min(weights) > 0 and unexplained <= 0.5 * np.min(weights)),
-    )
+def subspace_atoms(form: SymmetricQuartic, wanted: int, *, rng: np.random.Generator) -> tuple[Array, int]:
+    """The best limits from random starts, until they explain the covariance; and the starts made."""
+    subspace = AtomSubspace(form, wanted, single=True)
+    ends, values, starts = np.empty((form.n, 0)), np.empty(0), 0
+    atoms = ends
+    while starts < 40 * wanted + 200:
+        points = random_points(form.n, int(np.clip(6 * wanted, 32, 1024)), rng=rng)
+        if atoms.shape[1]:  # the direction that is explained least is the best guess at a missing atom
+            points[:, 0] = covariance_fit(atoms).direction
+        reached, value, good = subspace.maximise(points, tol=_TURN)
+        starts += points.shape[1]
+        ends, values = np.hstack([ends, reached[:, good]]), np.concatenate([values, value[good]])
+        if values.size:
+            atoms = unique_lines(ends[:, np.argsort(-values, kind="stable")], tol=_SAME)[0][:, :wanted]
+            if atoms.shape[1] == wanted and covariance_fit(atoms).complete:
+                break
+    return atoms, starts
 
 
-def separate(U: np.ndarray, A: ArrayLike, *, tol: float = 1e-3, max_passes: int = 20) -> tuple[Array, bool]:
-    r"""Sharpen all atoms together on the directions of many samples, each pass as cheap as one gradient.
-
-    If the fourth moment is Σ_j κ_j a_j^{⊗4} and an isotropic part 3c, the vectors g_i = E⟨a_i, u⟩³u are
-    Σ_j κ_j⟨a_i, a_j⟩³ a_j + 3c a_i: the other atoms leak into the power map, the bias of the minimisers of φ_DL.
-    Here κ and c are fitted to the measured ⟨g_i, a_i⟩ and E‖u‖⁴, and the m equations are solved for the atoms.
-
-    Parameters
-    ----------
-    U : ndarray, shape (n, p)
-        White samples or their directions, in single or double precision.
-    A : array_like, shape (n, m)
-        Nearly right unit atoms in white coordinates.
-    tol : float
-        Stop when no atom turns by more (the sine of the angle).
-    max_passes : int
-        Limit.
-
-    Returns
-    -------
-    atoms, shape (n, m), and whether the last pass turned no atom by more than ``tol``
-
-    Raises
-    ------
-    TypeError, ValueError
-        If A is not a dictionary of n rows, U is not finite, or an option is out of range.
-
-    References
-    ----------
-    Equation ``eq-separate``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from l4lib.data import match_atoms
-    >>> from l4lib.data import make_odl
-    >>> data = make_odl((8, 10), 50_000, 0.1, rng=np.random.default_rng(0))
-    >>> U = project(data.Y[:, np.any(data.Y != 0, axis=0)])
-    >>> rough = project(data.A + 0.05 * np.random.default_rng(1).standard_normal((8, 10)))
-    >>> fine, settled = separate(U, rough)
-    >>> match_atoms(rough, data.A).max_error > 0.005, match_atoms(fine, data.A).max_error < 0.001
-    (True, True)
-    """
-    atoms = project(as_dictionary(A))
-    tol, limit = as_tolerance(tol, "tol"), as_count(max_passes, "max_passes")
-    n, m = atoms.shape
-    if U.ndim != 2 or U.shape[0] != n:
-        raise ValueError(f"A: expected {U.shape[0]} rows like U, got shape {atoms.shape}")
-    squares = np.einsum("ij,ij->j", U, U).astype(np.float64)
-    trace = float(np.mean(squares * squares))
-    if not np.isfinite(trace):
-        raise ValueError(f"U: expected finite numbers, got {np.count_nonzero(~np.isfinite(U))} NaN or infinite")
-    for _ in range(limit):
-        total = cubed(U, atoms.astype(U.dtype)) / U.shape[1]
-        C = atoms.T @ atoms
-        cubes = C * C * C
-        equations = np.block([[cubes * C, np.full((m, 1), 3.0)], [np.ones((1, m)), np.full((1, 1), n * (n + 2.0))]])
-        measured = np.append(inner(total, atoms), trace)
-        solution = np.linalg.lstsq(equations, measured, rcond=None)[0]
-        mixing = solution[:m, None] * cubes + 3.0 * solution[m] * np.eye(m)
-        new = project(np.asarray(np.linalg.lstsq(mixing.T, total.T, rcond=None)[0].T, dtype=np.float64))
-        agreement = inner(new, atoms)
-        turn = float(np.sqrt(np.max(np.clip(1.0 - agreement * agreement, 0.0, None))))
-        atoms = new * np.where(agreement < 0, -1.0, 1.0)
-        if turn <= tol:
-            return atoms, True
-    return atoms, False
+def by_subspace(samples: Samples, wanted: int | None, *, rng: np.random.Generator) -> Found:
+    """The subspace of some samples of the first half, of more if that was not enough; then as every route."""
+    n, h = samples.n, samples.half
+    pairs = n * (n + 1) // 2
+    first = min(h, max(5000, 4 * pairs, 200_000_000 // pairs**2))
+    found = nothing(samples)
+    for size in sorted({first, min(h, 5 * first)}):
+        V = np.ascontiguousarray(samples.rows[:size].T)
+        atoms, starts = subspace_atoms(
+            SymmetricQuartic(n, rank_one_sum(V, 1.0 / (size * samples.scale))), wanted or n, rng=rng
+        )
+        if atoms.shape[1]:
+            found = finish(samples, atoms, None, starts=starts)
+            if atoms.shape[1] == wanted and covariance_fit(found.A).complete:
+                break
+    return found

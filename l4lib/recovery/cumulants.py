@@ -1,0 +1,305 @@
+r"""What a fourth moment Σ_j κ_j a_j^{⊗4} plus an isotropic part says about its atoms, without another look at the data.
+
+For samples v of unit mean fourth power of the norm, and Q near the atoms A,
+
+    g_i = E⟨q_i, v⟩³v = Σ_j κ_j C_ji³ a_j + 3c q_i,    C = AᵀQ,
+
+which one pass over the data measures.
+The right-hand side has as many unknowns as equations, A, κ and c, and is solved by :func:`separated`; the part of the
+moment that is second-order, I = Σ_j w_j a_j a_jᵀ in white coordinates, by :func:`explain_covariance`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from l4lib.data import cubed
+from l4lib.quartic import inner, project
+from l4lib.validate import Array, as_array, as_count, as_dictionary, as_tolerance
+
+__all__ = ["CovarianceFit", "Separation", "explain_covariance", "separate", "separated"]
+
+_HUGE = 1e6
+"""Weights of a covariance fit that say that the equations are singular."""
+_INNER, _FAR, _INNER_TOL = 6, 0.5, 0.03
+"""The equations are solved at most so often without new data, once only if an atom turns by more than the second, and
+until the last step is less than the third of the whole turn."""
+
+
+class FourthPowers(Protocol):
+    """A fourth moment: what a search evaluates."""
+
+    @property
+    def n(self) -> int:
+        """Dimension."""
+
+    def cubes(self, Q: Array) -> Array:
+        """Mean of ⟨q, v⟩³v for each column of Q, shape (n, r), with E‖v‖⁴ = 1."""
+
+    def starts(self, r: int, left: Array | None, rng: np.random.Generator) -> Array:
+        """At most r unit starts; ``left`` is the covariance that is not explained, if atoms are known."""
+
+
+def _solve(M: Array, b: Array) -> Array:
+    try:
+        return np.asarray(np.linalg.solve(M, b), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(M, b, rcond=None)[0], dtype=np.float64)
+
+
+def fit_cumulants(C: Array, fourth: Array, n: int) -> tuple[Array, float]:
+    """κ and c from fourth_i = Σ_j κ_j C_ji⁴ + 3c and Σ_j κ_j + n(n+2)c = 1.
+
+    Examples
+    --------
+    >>> kappa, c = fit_cumulants(np.eye(2), np.array([0.475, 0.375]), 2)
+    >>> kappa.round(9), round(c, 9)
+    (array([0.25, 0.15]), 0.075)
+    """
+    squares = C * C
+    x = _solve((squares * squares).T, np.column_stack([fourth, np.ones(fourth.size)]))
+    rest = n * (n + 2.0) - 3.0 * float(x[:, 1].sum())
+    c = float(1.0 - x[:, 0].sum()) / rest if rest else 0.0  # in one dimension κ and c cannot be told apart
+    return x[:, 0] - 3.0 * c * x[:, 1], c
+
+
+def cumulant_map(inverse: Array, n: int) -> Array:
+    """The matrix (m, m + 1) that takes fourth powers at the atoms, and E‖v‖⁴, to κ; ``inverse`` is that of C^{∘4}.
+
+    Examples
+    --------
+    >>> (cumulant_map(np.eye(2), 2) @ [0.475, 0.375, 1.0]).round(9)
+    array([0.25, 0.15])
+    """
+    sums = inverse.sum(axis=1)
+    rest = n * (n + 2.0) - 3.0 * float(sums.sum()) or np.inf
+    return np.column_stack([inverse + np.outer(sums, 3.0 / rest * sums), -3.0 / rest * sums])
+
+
+def fourth_inverse(C: Array) -> Array:
+    """The inverse of C^{∘4}, or its pseudo-inverse if there is none."""
+    squares = C * C
+    try:
+        inverse = np.linalg.inv(squares * squares)
+    except np.linalg.LinAlgError:
+        inverse = np.linalg.pinv(squares * squares, hermitian=True)
+    return np.asarray(inverse)
+
+
+@dataclass(frozen=True)
+class Separation:
+    """What one pass at the points Q says.
+
+    Attributes
+    ----------
+    A : ndarray, shape (n, m)
+        Atoms.
+    kappa : ndarray, shape (m,)
+        Their fourth cumulants.
+    excess : ndarray, shape (m,)
+        The fourth power measured at each point less that of the isotropic part, 3c.
+    turn : ndarray, shape (m,)
+        Sine of the angle between each atom and its point; infinite if the equations have no solution.
+    """
+
+    A: Array
+    kappa: Array
+    excess: Array
+    turn: Array
+
+
+def separated(G: Array, Q: Array, A: Array | None = None, *, steps: int = _INNER) -> Separation:
+    """The atoms that explain the vectors g_i measured at the points q_i.
+
+    Parameters
+    ----------
+    G, Q : ndarray, shape (n, m)
+        Measured vectors, and unit points.
+    A : ndarray, shape (n, m), optional
+        Unit atoms from which the equations are solved, by default Q.
+    steps : int
+        Limit.
+    """
+    n, m = Q.shape
+    fourth = inner(G, Q)
+    A, turn = Q if A is None else A, np.full(m, np.inf)
+    for _ in range(steps):
+        C = A.T @ Q
+        kappa, c = fit_cumulants(C, fourth, n)
+        new = _solve((kappa[:, None] * (C * C * C)).T, (G - 3.0 * c * Q).T).T
+        if not np.isfinite(new).all():
+            return Separation(Q, kappa, fourth - 3.0 * c, np.full(m, np.inf))
+        new = _unit(new)
+        new *= np.where(inner(new, Q) < 0, -1.0, 1.0)
+        step, A = float(np.max(sines(new, A))), new
+        turn = sines(A, Q)
+        if turn.max() > _FAR or step < _INNER_TOL * turn.max() + 1e-9:
+            break
+    return Separation(A, kappa, fourth - 3.0 * c, turn)
+
+
+def _unit(Q: Array) -> Array:
+    """Columns scaled to norm one; zero columns stay zero."""
+    return Q / np.maximum(np.sqrt(inner(Q, Q)), 1e-300)
+
+
+def sines(A: Array, B: Array) -> Array:
+    """Sines of the angles between unit columns, accurate for small ones.
+
+    Examples
+    --------
+    >>> sines(np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]]))
+    array([1.])
+    """
+    rest = A - B * inner(A, B)
+    return np.minimum(np.sqrt(inner(rest, rest)), 1.0)
+
+
+class _Given:
+    """The fourth moment of samples that were handed over as columns."""
+
+    def __init__(self, V: np.ndarray) -> None:
+        self.rows = np.ascontiguousarray(V.T)
+        squares = np.einsum("ij,ij->i", self.rows, self.rows).astype(np.float64)
+        self.scale = float(squares @ squares)
+
+    def cubes(self, Q: Array) -> Array:
+        return cubed(self.rows, Q) / self.scale
+
+
+def separate(V: ArrayLike, A: ArrayLike, *, tol: float = 1e-3, max_passes: int = 20) -> tuple[Array, bool]:
+    r"""Sharpen all atoms together on many samples, each pass as cheap as one gradient.
+
+    The equations of the module are solved for the atoms after each pass over the samples.
+
+    Parameters
+    ----------
+    V : array_like, shape (n, p)
+        White samples, tempered or not.
+    A : array_like, shape (n, m)
+        Nearly right unit atoms in white coordinates.
+    tol : float
+        Stop when no atom turns by more (the sine of the angle).
+    max_passes : int
+        Limit.
+
+    Returns
+    -------
+    atoms, shape (n, m), and whether the last pass turned no atom by more than ``tol``
+
+    Raises
+    ------
+    TypeError, ValueError
+        If V or A is not a finite matrix, their rows differ, or an option is out of range.
+
+    References
+    ----------
+    Equation ``eq-separate``; claims ``separate-fixed-point`` and ``separation-rate``.
+
+    Examples
+    --------
+    >>> from l4lib.data import make_odl, match_atoms, tempered
+    >>> data = make_odl((8, 10), 50_000, 0.1, rng=np.random.default_rng(0))
+    >>> rough = project(data.A + 0.05 * np.random.default_rng(1).standard_normal((8, 10)))
+    >>> fine, settled = separate(tempered(data.Y), rough)
+    >>> match_atoms(rough, data.A).max_error > 0.005, match_atoms(fine, data.A).max_error < 0.001
+    (True, True)
+    """
+    samples, atoms = as_array(V, "V", ndim=2, shape="(n, p)"), project(as_dictionary(A))
+    tol, limit = as_tolerance(tol, "tol"), as_count(max_passes, "max_passes")
+    if samples.shape[0] != atoms.shape[0]:
+        raise ValueError(f"A: expected {samples.shape[0]} rows like V, got shape {atoms.shape}")
+    moment = _Given(samples)
+    for _ in range(limit):
+        found = separated(moment.cubes(atoms), atoms)
+        if not np.isfinite(found.turn).all():
+            return atoms, False
+        atoms = found.A
+        if found.turn.max() <= tol:
+            return atoms, True
+    return atoms, False
+
+
+@dataclass(frozen=True)
+class CovarianceFit:
+    """How far atoms explain the covariance of white data: the least-squares fit Σ w_i a_i a_iᵀ ≈ I.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (m,)
+        The w_i: the variance that each atom carries.
+    residual : ndarray, shape (n, n)
+        I − Σ w_i a_i a_iᵀ.
+    values : ndarray, shape (n,)
+        Its eigenvalues, ascending; the last is, at a missing atom, about its variance, else sampling error.
+    vectors : ndarray, shape (n, n)
+        Its eigenvectors; the last is near the atom that is missing, if one is.
+    """
+
+    weights: Array
+    residual: Array
+    values: Array
+    vectors: Array
+
+    @property
+    def unexplained(self) -> float:
+        """The largest eigenvalue of the residual over the least weight; infinite if a weight is not positive."""
+        least = float(np.min(self.weights))
+        return float(self.values[-1]) / least if least > 0 else float("inf")
+
+    @property
+    def direction(self) -> Array:
+        """Where it is attained."""
+        return self.vectors[:, -1]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all weights are positive and no direction is left that carries half as much as the least atom."""
+        return self.unexplained <= 0.5
+
+
+def explain_covariance(A: ArrayLike) -> CovarianceFit:
+    """Fit the identity, the covariance of white data, by the atoms: a dictionary with an atom missing cannot.
+
+    Parameters
+    ----------
+    A : array_like, shape (n, m)
+        Unit atoms in white coordinates.
+
+    Returns
+    -------
+    CovarianceFit
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a dictionary.
+
+    References
+    ----------
+    Claim ``covariance-explained``.
+
+    Examples
+    --------
+    >>> from l4lib.data import simplex
+    >>> A = simplex(3)
+    >>> explain_covariance(A).complete, explain_covariance(A[:, :3]).complete
+    (True, False)
+    """
+    return covariance_fit(project(as_dictionary(A)))
+
+
+def covariance_fit(A: Array) -> CovarianceFit:
+    """:func:`explain_covariance` of unit columns that were checked before."""
+    gram = A.T @ A
+    ones = np.ones(A.shape[1])
+    weights = _solve(gram * gram, ones)
+    if not np.max(np.abs(weights)) < _HUGE:  # dependent or equal atoms
+        weights = np.asarray(np.linalg.lstsq(gram * gram, ones, rcond=None)[0], dtype=np.float64)
+    residual = np.eye(A.shape[0]) - (A * weights) @ A.T
+    values, vectors = np.linalg.eigh(residual)
+    return CovarianceFit(weights, residual, values, vectors)

@@ -1,0 +1,143 @@
+"""What `complete` means: each test of the evidence fails where it should, and data that say little raise nothing."""
+
+import numpy as np
+import pytest
+
+from l4lib import make_odl, match_atoms, random_untf, recover_dictionary
+from l4lib.experiments import EXPERIMENTS, read_record
+from l4lib.experiments.statistics import wilson
+from l4lib.quartic import project
+from l4lib.recovery import Test
+
+
+def recovered(Y, m, seed=0, **options):
+    return recover_dictionary(Y, m, rng=np.random.default_rng(seed), **options)
+
+
+def failed(found):
+    return {test.name for test in found.evidence if not test.passed}
+
+
+@pytest.mark.claim("evidence-calibrated")
+@pytest.mark.parametrize(("n", "m", "p"), [(3, 3, 500), (3, 4, 2000), (8, 8, 5000), (16, 24, 20_000)])
+def test_noise_is_never_complete(n, m, p):
+    for seed in range(6):
+        found = recovered(np.random.default_rng(seed).standard_normal((n, p)), m, seed)
+        assert not found.complete
+        with pytest.raises(RuntimeError, match="; "):
+            found.require_complete()
+
+
+@pytest.mark.parametrize(("n", "m", "p"), [(16, 24, 24), (16, 16, 17), (8, 40, 1000), (4, 12, 2000), (1, 1, 100)])
+def test_uninformative_data_raise_nothing(n, m, p):
+    """Far too few samples, or more atoms than fourth moments tell: an incomplete answer, not an exception."""
+    Y = np.random.default_rng(1).standard_normal((n, max(m, n))) @ np.random.default_rng(2).laplace(size=(max(m, n), p))
+    assert not recovered(Y, m).complete
+
+
+def test_uniform_coefficients_are_not_atoms():
+    A = random_untf(8, 8, rng=np.random.default_rng(3))
+    found = recovered(A @ np.random.default_rng(4).uniform(-1, 1, (8, 20_000)), 8)
+    assert not found.complete
+
+
+def test_one_atom_too_few_is_noticed():
+    data = make_odl((16, 24), 20_000, 0.1, rng=np.random.default_rng(5))
+    found = recovered(data.Y, 23)
+    assert failed(found) & {"covariance", "residual", "own", "halves"}
+
+
+def test_one_atom_too_many_is_noticed():
+    data = make_odl((16, 24), 20_000, 0.1, rng=np.random.default_rng(6))
+    found = recovered(data.Y, 25)
+    assert "found" in failed(found) and match_atoms(found.A, data.A).recovered(0.01) == 24
+
+
+def test_a_weak_atom_is_seen_by_its_excess():
+    """Amplitude 0.4: the covariance has room for it, the fourth moments of the other half have not."""
+    rng = np.random.default_rng(7)
+    A = random_untf(16, 20, rng=rng)
+    amplitudes = np.ones(20)
+    amplitudes[0] = 0.4
+    Y = (A * amplitudes) @ make_odl(np.eye(20), 100_000, 0.1, rng=rng).Y
+    told = recovered(Y, 20)
+    assert told.complete and match_atoms(told.A, A).max_error < 2e-2
+    assert not recovered(Y, 19).complete
+    assert recovered(Y, None).A.shape[1] == 20
+
+
+def test_heavy_tails_and_one_loud_sample():
+    """Student's coefficients with three degrees of freedom are found; one loud sample of 20 000 does no harm."""
+    rng = np.random.default_rng(8)
+    A = random_untf(16, 24, rng=rng)
+    X = rng.standard_t(3, (24, 40_000)) * (rng.random((24, 40_000)) < 0.1)
+    assert match_atoms(recovered(A @ X, 24).require_complete().A, A).max_error < 1e-2
+    data = make_odl((16, 24), 20_000, 0.1, rng=rng)
+    Y = data.Y.copy()
+    Y[:, 77] = 100 * rng.standard_normal(16)
+    assert match_atoms(recovered(Y, 24).A, data.A).max_error < 1e-2
+
+
+def test_the_error_is_estimated():
+    """A quarter of the difference between halves is the size of the error: within a factor two over six data sets."""
+    ratios = []
+    for seed in range(6):
+        data = make_odl((16, 24), 10_000, 0.1, rng=np.random.default_rng(100 + seed))
+        found = recovered(data.Y, 24, seed)
+        actual = 1 - np.abs(project(found.A).T @ project(data.A)).max(axis=1)
+        ratios.append(np.mean(found.error) / np.mean(actual))
+    assert 0.5 < np.median(ratios) < 2
+
+
+def test_the_report_names_the_first_failure_and_its_advice():
+    data = make_odl((8, 10), 4000, 0.1, rng=np.random.default_rng(9))
+    found = recovered(data.Y, 10)
+    assert found.require_complete() is found and found.complete
+    names = [test.name for test in found.evidence]
+    assert names[:2] == ["found", "count"] and len(set(names)) == len(names) >= 10
+    assert all(isinstance(test, Test) and test.sentence and test.advice for test in found.evidence)
+    assert 0 < found.visible < 1
+    few = recovered(data.Y[:, :60], 10)
+    first = next(test for test in few.evidence if not test.passed)
+    with pytest.raises(RuntimeError) as caught:
+        few.require_complete()
+    assert str(caught.value) == f"{first.name}: {first.sentence}; {first.advice}"
+
+
+@pytest.mark.claim("subspace-recovery")
+@pytest.mark.parametrize(("n", "m", "theta", "p"), [(16, 24, 0.1, 20_000), (10, 12, 0.1, 4000), (12, 24, 0.05, 20_000)])
+def test_recovery_on_new_data(n, m, theta, p):
+    for seed in range(8):
+        data = make_odl((n, m), p, theta, rng=np.random.default_rng(2000 + seed))
+        found = recovered(data.Y, m, seed).require_complete()
+        assert found.route == "pool" and match_atoms(found.A, data.A).max_error < 1e-2
+
+
+@pytest.mark.claim("evidence-calibrated")
+def test_the_recorded_calibration():
+    """At most one per cent wrong and complete, at most five right and incomplete in the regime that is documented."""
+    table = read_record("E11").table
+    assert len(table) >= 400 and ("error" not in table or table["error"].isna().all())
+    wrong = table["complete"] & ~table["right"]
+    plain = table[(table["n"] >= 8) & (table["weak"] == 1)]
+    assert (plain["complete"] & ~plain["right"]).mean() <= 0.012
+    regime = plain[(plain["asked"] == 0) & plain["law"].isin(["gauss", "sign"]) & (plain["load"] >= 16)]
+    right = regime[regime["right"]]
+    assert (~right["complete"]).mean() <= 0.05
+    assert (regime["complete"] & ~regime["right"]).mean() <= 0.01
+    noise = table[table["law"].isin(["noise", "uniform"])]
+    assert not noise["complete"].any() and wilson(0, len(noise))[1] < 0.03
+    assert wrong.sum() > 0  # not everything can be seen
+
+
+@pytest.mark.claim("evidence-calibrated")
+def test_recorded_trials_again():
+    experiment, table = EXPERIMENTS["E11"], read_record("E11").table
+    cells = experiment.cells["full"]
+    for index in (0, 40, 300, len(cells) - 1):
+        cell = cells[index]
+        row = experiment.run_trial(cell, 0)
+        start = sum(c.trials for c in cells[:index])
+        old = table.iloc[start]
+        assert (row["complete"], row["atoms"]) == (old["complete"], old["atoms"])
+        assert row["max_error"] == pytest.approx(old["max_error"], rel=0.05, abs=1e-6)
