@@ -89,7 +89,7 @@ EXERCISES = (
         },
     ),
     Exercise(
-        label="ex-samples-needed",
+        label="ex-samples-for-error",
         answer="samples_needed",
         points=3,
         draw=_plan_given,
