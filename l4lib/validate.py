@@ -31,6 +31,7 @@ __all__ = [
     "as_theta",
     "as_tolerance",
     "as_unit_points",
+    "enough_samples",
 ]
 
 Array = NDArray[np.float64]
@@ -211,6 +212,22 @@ def as_data(Y: ArrayLike, name: str = "Y", *, full_rank: bool = False) -> Array:
     return array
 
 
+def enough_samples(shape: tuple[int, ...], name: str = "Y") -> None:
+    """Refuse fewer samples (columns) than dimensions (rows), before anything large is computed from them.
+
+    Raises
+    ------
+    ValueError
+        If p < n for the shape (n, p).
+    """
+    n, p = shape
+    if p < n:
+        raise ValueError(
+            f"{name}: expected shape (n, p) with at least as many samples (columns) as dimensions (rows), "
+            f"got {shape}; if the samples are the rows, pass {name}.T"
+        )
+
+
 def full_rank_spectrum(gram: Array, shape: tuple[int, ...], name: str = "Y") -> tuple[Array, Array, Array]:
     """The spectrum of a Gram matrix in equal units, if data of the given shape span R^n.
 
@@ -243,12 +260,8 @@ def full_rank_spectrum(gram: Array, shape: tuple[int, ...], name: str = "Y") -> 
     >>> full_rank_spectrum(np.diag([1.0, 1e-20]), (2, 50))[1]
     array([1., 1.])
     """
-    n, p = shape
-    if p < n:
-        raise ValueError(
-            f"{name}: expected shape (n, p) with at least as many samples (columns) as dimensions (rows), "
-            f"got {shape}; if the samples are the rows, pass {name}.T"
-        )
+    n, _ = shape
+    enough_samples(shape, name)
     scale = np.sqrt(np.diag(gram))
     zero = np.flatnonzero(scale == 0)
     if zero.size:

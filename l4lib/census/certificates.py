@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from l4lib.census.enumeration import census
 from l4lib.census.result import Census
-from l4lib.validate import as_count, as_dictionary, as_rng
+from l4lib.validate import Array, as_count, as_dictionary, as_rng
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Certificate", "certify", "load_certificate", "stored_certificates"]
 
+_MOST_BITS = 4000
+"""What the checker takes."""
+
 
 def _checker() -> Any:
     try:
         from l4lib.census import check_certificate
     except ImportError:
-        raise ImportError("certificates need ball arithmetic: pip install 'l4lib[certificates]'") from None
+        raise ImportError("certificates need ball arithmetic: pip install python-flint") from None
     return check_certificate
 
 
@@ -45,9 +48,9 @@ class Certificate:
     Attributes
     ----------
     document : dict
-        What is stored: the matrix (binary64, hexadecimal), the chart c, and for each solution its centre as integers
-        in units of 2^−bits; for a real one also its Morse index, and for a
-        local minimiser its nearest atom.
+        What is stored: the matrix (binary64, hexadecimal) and, if its atoms are far from unit length, the power of
+        two by which they are divided; the chart c; and for each solution its centre as integers in units of 2^−bits,
+        for a real one also its Morse index, and for a local minimiser its nearest atom.
     verdict : Verdict
         What the checker has proved.
     """
@@ -79,7 +82,7 @@ def certify(A: ArrayLike, *, rng: np.random.Generator, bits: int = 96, max_paths
     rng : numpy.random.Generator
         For the census and the chart; the theorem does not depend on it.
     bits : int
-        Precision of the stored centres, at least 64; the checker computes with twice as many.
+        Precision of the stored centres, 64 to 4000; the checker computes with twice as many.
     max_paths : int
         Refuse when (3ⁿ − 1)/2 exceeds this.
 
@@ -107,6 +110,8 @@ def certify(A: ArrayLike, *, rng: np.random.Generator, bits: int = 96, max_paths
     """
     check = _checker()
     A, rng, bits = as_dictionary(A), as_rng(rng), as_count(bits, "bits", minimum=64)
+    if bits > _MOST_BITS:
+        raise ValueError(f"bits: expected at most {_MOST_BITS}, got {bits}")
     found = census(A, rng=rng, max_paths=max_paths, progress=False).require_complete()
     patch = _chart(found, rng)
     radius = bits - 16
@@ -118,11 +123,14 @@ def certify(A: ArrayLike, *, rng: np.random.Generator, bits: int = 96, max_paths
         "patch": patch,
         "rows": [],
     }
-    system = check.System(document)
+    exponent = round(float(np.log2(np.linalg.norm(A, axis=0).max())))
+    if exponent:
+        document["scale"] = exponent
+    system, scaled = check.System(document), np.ldexp(A, -exponent)
     precision = check.ctx.prec
     try:
         check.ctx.prec = 2 * bits
-        document["rows"] = [_row(system, check, q, lam, radius) for q, lam in _starts(found, patch)]
+        document["rows"] = [_row(system, check, q, lam, radius) for q, lam in _starts(found, scaled, patch)]
     finally:
         check.ctx.prec = precision
     _name_real_points(document, found)
@@ -138,10 +146,11 @@ def load_certificate(path: str | os.PathLike[str]) -> Certificate:
     FileNotFoundError, ValueError
         If there is no such file or it is not JSON.
     l4lib.census.check_certificate.Rejected
-        If the checker rejects it.
+        If the checker rejects it, or a key of the file stands twice.
     """
-    document = json.loads(Path(path).read_text(encoding="utf-8"))
-    return Certificate(document=document, verdict=_checker().check(document))
+    check = _checker()
+    document = check.read(path)
+    return Certificate(document=document, verdict=check.check(document))
 
 
 def stored_certificates() -> dict[str, Path]:
@@ -163,14 +172,14 @@ def _chart(found: Census, rng: np.random.Generator) -> list[int]:
     return [int(c) for c in trials[best.argmax()]]
 
 
-def _starts(found: Census, patch: list[int]) -> list[tuple[np.ndarray, complex]]:
-    """The solutions in the chart: (q, λ) with cᵀq = 1 and Σ (a_iᵀq)³ a_i = λq."""
+def _starts(found: Census, A: Array, patch: list[int]) -> list[tuple[np.ndarray, complex]]:
+    """The solutions in the chart: (q, λ) with cᵀq = 1 and Σ (a_iᵀq)³ a_i = λq, the atoms about as long as one."""
     rows = []
     for column in range(found.found):
         q = found.solutions[:, column]
         q = q / (np.array(patch) @ q)
-        z = found.A.T @ q
-        rows.append((q, complex(np.vdot(q, found.A @ (z * z * z)) / np.vdot(q, q))))
+        z = A.T @ q
+        rows.append((q, complex(np.vdot(q, A @ (z * z * z)) / np.vdot(q, q))))
     return rows
 
 
@@ -201,8 +210,9 @@ def _name_real_points(document: dict[str, Any], found: Census) -> None:
     for row in document["rows"]:
         if "im" in row:
             continue
-        q = np.array([int(t, 16) / 2.0 ** document["bits"] for t in row["re"][:-1]])
+        q = np.array([int(t, 16) / 2 ** document["bits"] for t in row["re"][:-1]])
         nearest = int(np.argmax(np.abs((q / np.linalg.norm(q)) @ found.points)))
         row["index"] = int(found.index[nearest])
-        if row["index"] == 0 and np.ptp(np.sort(np.abs(found.A.T @ q / lengths))[-2:]) > 1e-6 * np.linalg.norm(q):
+        near = np.append(np.abs((found.A / lengths).T @ q), 0.0)
+        if row["index"] == 0 and np.ptp(np.sort(near)[-2:]) > 1e-6 * np.linalg.norm(q):
             row["atom"] = int(found.nearest_atom[nearest])  # and none where two atoms are equally near

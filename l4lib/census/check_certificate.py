@@ -8,13 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import struct
 import sys
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np  # for guesses of eigenvectors only, nothing proved depends on it
-from flint import acb, acb_mat, arb, ctx
+
+try:
+    from flint import acb, acb_mat, arb, ctx
+except ImportError:
+    missing = "certificates need ball arithmetic: pip install python-flint"
+    sys.exit(missing) if __name__ == "__main__" else None
+    raise ImportError(missing) from None
 
 FORMAT = "l4lib certificate 1"
 
@@ -25,7 +32,10 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Proved: eigenvector lines, real ones by index, bounds at the minimisers, least curvature elsewhere, benignity."""
+    """Proved: eigenvector lines, real ones by index, bounds at the minimisers, least curvature elsewhere, benignity.
+
+    ``matrix`` is the SHA-256 of A itself, as binary64 in little-endian order row by row, and tells what it is about.
+    """
 
     n: int
     m: int
@@ -36,6 +46,7 @@ class Verdict:
     escape: float
     correlation: float
     benign: bool
+    matrix: str
 
 
 def digest(document: dict[str, Any]) -> str:
@@ -44,23 +55,48 @@ def digest(document: dict[str, Any]) -> str:
     return hashlib.sha256(rest.encode()).hexdigest()
 
 
+def read(path: Any) -> Any:
+    """The document in a file; a key that stands twice is refused, as readers need not agree on which value counts."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) < len(pairs):
+            raise Rejected(f"a key stands twice among {sorted(key for key, _ in pairs)}")
+        return dict(pairs)
+
+    with open(path, encoding="utf-8") as file:
+        return json.load(file, object_pairs_hook=once)
+
+
+def exact(text: str) -> float:
+    """The number that a text of :meth:`float.hex` stands for; any other text might stand for one that is rounded."""
+    value = float.fromhex(text)
+    if value.hex() != text or not math.isfinite(value):
+        raise Rejected(f"{text} is not the hexadecimal form of a binary64 number")
+    return value
+
+
 def below(*balls: Any) -> float:
     """A float below all members of all the balls."""
-    return min(math.nextafter(float(ball.lower()), -math.inf) for ball in balls)
+    return min((math.nextafter(float(ball.lower()), -math.inf) for ball in balls), default=math.inf)
 
 
 class System:
-    """G(q, λ) = (Σ (a_iᵀq)³ a_i − λq, cᵀq − 1) for the exact binary matrix A and the integer vector c of a document."""
+    """G(q, λ) = (Σ (a_iᵀq)³ a_i − λq, cᵀq − 1) for the exact binary matrix A/2^k and the integers c, k of a document.
+
+    The critical points of A and A/2^k are the same, and 2^4k turns the curvatures of the one into those of the other.
+    """
 
     def __init__(self, document: dict[str, Any]) -> None:
-        rows = [[float.fromhex(a) for a in row] for row in document["A"]]
+        rows, k = [[exact(a) for a in row] for row in document["A"]], document.get("scale", 0)
         self.n, self.m, self.c, self.bits = len(rows), len(rows[0]), document["patch"], document["bits"]
-        shape = document["format"] == FORMAT and {len(row) for row in rows} == {self.m} and len(self.c) == self.n >= 2
-        whole = {type(v) for v in [*self.c, self.bits, document["radius"]]} == {int}
-        if not (shape and whole and 32 <= document["radius"] < self.bits <= 900):
+        shape = document["format"] == FORMAT and {len(row) for row in rows} == {self.m} and len(self.c) == self.n >= 1
+        whole = {type(v) for v in [*self.c, self.bits, document["radius"], k]} == {int}
+        if not (shape and whole and 32 <= document["radius"] < self.bits <= 4000 and abs(k) <= 1100):
             raise Rejected(f"the header does not describe a certificate of the format {FORMAT!r}")
-        self.unit, self.r = arb(2) ** -self.bits, arb(2) ** -document["radius"]
-        ctx.prec, self.A, self.At = 2 * self.bits, acb_mat(rows), acb_mat(rows).transpose()
+        self.unit, self.r, self.power = arb(2) ** -self.bits, arb(2) ** -document["radius"], arb(2) ** (4 * k)
+        ctx.prec = 2 * self.bits
+        self.A = acb_mat([[acb(a) * arb(2) ** -k for a in row] for row in rows])  # exact, as is a power of two
+        self.At, self.matrix = self.A.transpose(), b"".join(struct.pack("<d", a) for row in rows for a in row)
 
     def weighted(self, q: Any) -> Any:
         """M(q) = 3A diag(ζ²)Aᵀ with ζ = Aᵀq, so that Σ ζ_i³ a_i = M(q)q/3 has the Jacobian M(q)."""
@@ -96,6 +132,7 @@ class System:
         negative = sum(bool(v < 0) for v in values)
         if not lam > 0 or negative + sum(bool(v > 0) for v in values) != self.n:
             raise Rejected("an eigenvalue of the Hessian cannot be told from zero")
+        values = [v * self.power for v in values]
         bound = below(*values[1:]) if negative == 1 else -below(-values[0], -values[1])
         lengths = [sum((self.A[j, i].real ** 2 for j in size), arb(0)) for i in range(self.m)]
         zeta = (self.At * acb_mat(self.n, 1, q)).entries()
@@ -133,7 +170,8 @@ def check(document: dict[str, Any]) -> Verdict:
         convexity, correlation = min(p[1] for p in wells), min(p[2] for p in wells)  # the maximum of α is a well
         escape = max((p[1] for p in real if p[0] > 0), default=-math.inf)
         benign = {p[3] for p in wells} == set(range(S.m)) and len(wells) == S.m
-        return Verdict(S.n, S.m, len(rows), len(real), counts, convexity, escape, correlation, benign)
+        matrix = hashlib.sha256(S.matrix).hexdigest()
+        return Verdict(S.n, S.m, len(rows), len(real), counts, convexity, escape, correlation, benign, matrix)
     except (KeyError, TypeError, ValueError, ArithmeticError, IndexError, AttributeError) as problem:
         raise Rejected(f"malformed certificate: {problem!r}") from problem
     finally:
@@ -141,9 +179,11 @@ def check(document: dict[str, Any]) -> Verdict:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.stderr.write("usage: python check_certificate.py FILE...\n")
+        sys.exit(2)
     for name in sys.argv[1:]:
         try:
-            with open(name, encoding="utf-8") as file:
-                sys.stdout.write(f"{name}: verified, {check(json.load(file))}\n")
-        except (Rejected, OSError, ValueError) as reason:
+            sys.stdout.write(f"{name}: verified, {check(read(name))}\n")
+        except (Rejected, OSError, ValueError, RecursionError) as reason:
             sys.exit(f"{name}: rejected, {reason}")

@@ -179,6 +179,9 @@ def load(text: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.stderr.write("usage: python check_sos.py FILE...\n")
+        sys.exit(2)
     for name in sys.argv[1:]:
         try:
             with open(name, encoding="utf-8") as file:

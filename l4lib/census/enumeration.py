@@ -46,7 +46,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,8 @@ from l4lib.validate import Array, as_array, as_count, as_dictionary, as_rng, as_
 
 __all__ = ["census", "census_tensor"]
 
+_EXPONENT = 900
+"""Largest power of two, up or down, of the values of a quartic."""
 REGULAR = 1e-7
 """Least ratio of extreme singular values of the Jacobian (and of Hessian eigenvalues) that counts as nondegenerate."""
 
@@ -234,35 +236,57 @@ def census(
     >>> np.bincount(c.index), np.unique(c.alpha.round(6))
     (array([3, 6, 4]), array([0.333333, 0.5     , 1.      ]))
     """
-    A = as_dictionary(A)
-    rng = as_rng(rng)
-    n, m = A.shape
+    A, rng = as_dictionary(A), as_rng(rng)
+    m = A.shape[1]
     if weights is None:
         w = np.ones(m)
     else:
         w = as_array(weights, "weights", ndim=1, shape=f"({m},)")
         if w.shape != (m,):
             raise ValueError(f"weights: expected shape ({m},), one for each atom, got {w.shape}")
+    return _census(A, w, "A", rng, max_paths, workers, progress, tol)
+
+
+_BASIS = "with U an orthonormal basis of these"
+_ESSENTIAL = {"A": f"U.T @ A {_BASIS}", "T": f"numpy.einsum('ijkl,ia,jb,kc,ld', T, U, U, U, U) {_BASIS}"}
+"""What to take the census of when not all dimensions matter, by the argument that the caller passed."""
+
+
+def _census(
+    A: Array,
+    w: Array,
+    name: str,
+    rng: np.random.Generator,
+    max_paths: int = 100_000,
+    workers: int | None = None,
+    progress: bool | None = None,
+    tol: float = 1e-5,
+) -> Census:
+    """The census of Σ w_i (a_iᵀq)⁴, with messages that speak of the argument ``name``."""
+    n, m = A.shape
     expected = eigenvector_count(n)
     if expected > as_count(max_paths, "max_paths"):
         raise ValueError(
-            f"A: n = {n} has (3^{n} - 1)/2 = {expected} solutions to follow, more than max_paths = {max_paths}"
+            f"{name}: n = {n} has (3^{n} - 1)/2 = {expected} solutions to follow, more than max_paths = {max_paths}"
         )
     as_tolerance(tol, "tol")
     if workers is None:
         workers = (os.cpu_count() or 1) if expected > 1000 else 1
     workers = as_count(workers, "workers")
 
+    given = A, w
+    A, w, exponent = _of_ordinary_size(A, w, name)
     T = _dense(A, w)
     norm = float(np.linalg.norm(T))
     if norm <= 1e-12 * float(np.abs(w) @ np.sum(A * A, axis=0) ** 2):
-        raise ValueError("weights: the quartic vanishes identically, so that every point of the sphere is critical")
+        which = "weights" if name == "A" else name
+        raise ValueError(f"{which}: the quartic vanishes identically, so that every point of the sphere is critical")
     spread = np.linalg.svd(T.reshape(n, n * n * n), compute_uv=False) / norm
     rank = int(np.count_nonzero(spread > 1e-10))
     if rank < n:
         raise ValueError(
-            f"A: the quartic depends on {rank} of {n} dimensions only, so that every point orthogonal to these is a "
-            f"degenerate critical point; take the census of U.T @ A with U an orthonormal basis of these {rank}"
+            f"{name}: the quartic depends on {rank} of {n} dimensions only, so that every point orthogonal to these is "
+            f"a degenerate critical point; take the census of {_ESSENTIAL[name]} {rank}"
         )
     # The tracker sees a tensor of norm √n, like its start; many columns are replaced by an equal sum of fewer terms.
     V, v = A, w
@@ -290,7 +314,34 @@ def census(
             found = ends.regular(found)
             if found.kind.size == expected or ends.trouble().size == 0 or attempts == 3:
                 break
-    return _assemble(A, w, expected, norm, found, ends, retracked, attempts)
+    return _in_units(_assemble(A, w, expected, norm, found, ends, retracked, attempts), given, exponent)
+
+
+def _of_ordinary_size(A: Array, w: Array, name: str) -> tuple[Array, Array, int]:
+    """Atoms and weights divided by powers of two, so that the largest are near one, and by which one α is divided."""
+    length = round(float(np.log2(np.linalg.norm(A, axis=0).max())))
+    weight = round(float(np.log2(np.abs(w).max()))) if w.any() else 0
+    exponent = 4 * length + weight
+    if abs(exponent) > _EXPONENT:
+        raise ValueError(
+            f"{name}: expected a scale whose fourth powers are ordinary numbers, got values of about 2^{exponent}; "
+            "divide by the largest entry first"
+        )
+    return np.ldexp(A, -length), np.ldexp(w, -weight), exponent
+
+
+def _in_units(census: Census, given: tuple[Array, Array], exponent: int) -> Census:
+    """The census of what was given, from that of atoms and weights of ordinary size: exact, if nothing underflows."""
+    ends, unit = census.singular, 2.0**exponent
+    return replace(
+        census,
+        A=given[0],
+        weights=given[1],
+        eigenvalues=census.eigenvalues * unit,
+        alpha=census.alpha * unit,
+        spectrum=census.spectrum * unit,
+        singular=replace(ends, eigenvalues=ends.eigenvalues * unit),
+    )
 
 
 def _assemble(
@@ -310,7 +361,8 @@ def _assemble(
         attempts=attempts,
     )
     q, lam, isotropic = _normalise(found.q, found.lam * norm)
-    order = np.lexsort((lam.imag.round(9), -lam.real.round(9)))
+    relative = lam / norm
+    order = np.lexsort((relative.imag.round(10), -relative.real.round(10)))
     q, lam, isotropic = q[:, order], lam[order], isotropic[order]
     conjugate = distinct(found.q)[1] if order.size else np.empty(0, np.int64)
     closed = bool(np.all(conjugate >= 0))
@@ -412,18 +464,29 @@ def census_tensor(T: ArrayLike, *, rng: np.random.Generator, **options: Any) -> 
     n = T.shape[0]
     if T.shape != (n,) * 4:
         raise ValueError(f"T: expected shape (n, n, n, n), got {T.shape}")
-    if eigenvector_count(n) > as_count(options.get("max_paths", 100_000), "max_paths"):
+    limit = as_count(options.get("max_paths", 100_000), "max_paths")
+    if eigenvector_count(n) > limit:
         raise ValueError(
-            f"T: n = {n} has (3^{n} - 1)/2 = {eigenvector_count(n)} solutions to follow, more than max_paths"
+            f"T: n = {n} has (3^{n} - 1)/2 = {eigenvector_count(n)} solutions to follow, more than max_paths = {limit}"
         )
     scale = float(np.max(np.abs(T)))
     if scale == 0.0:
         raise ValueError("T: the quartic vanishes identically, so that every point of the sphere is critical")
+    exponent = round(float(np.log2(scale)))
+    if abs(exponent) > _EXPONENT:
+        raise ValueError(
+            f"T: expected a scale of ordinary numbers, got a largest entry {scale:.1e}; divide by it first, which "
+            "divides the eigenvalues"
+        )
+    unit = np.ldexp(T, -exponent)
     for p in itertools.permutations(range(4)):
-        gap = float(np.max(np.abs(T - T.transpose(p))))
-        if gap > 1e-10 * scale:
-            raise ValueError(f"T: expected a symmetric tensor, got entries that differ by {gap:.1e} when indices swap")
-    flat = T.reshape(n * n, n * n)
+        gap = float(np.max(np.abs(unit - unit.transpose(p))))
+        if gap > 1e-10:
+            raise ValueError(
+                f"T: expected a symmetric tensor, got entries that differ by {gap:.1e} of the largest when indices "
+                "swap; take the mean of T.transpose(p) over all p in itertools.permutations(range(4))"
+            )
+    flat = unit.reshape(n * n, n * n)
     V, v = _rank_one_terms(flat, n, rng)
     error = float(np.linalg.norm(_dense(V, v) - flat) / np.linalg.norm(flat))
     if error > 1e-12:
@@ -431,5 +494,5 @@ def census_tensor(T: ArrayLike, *, rng: np.random.Generator, **options: Any) -> 
             f"T: its decomposition into rank-one terms has the relative error {error:.1e}; try another rng"
         )
     keep = v != 0.0
-    found = census(V[:, keep], v[keep], rng=rng, **options)
-    return Census(**{**found.__dict__, "from_tensor": True})
+    found = _census(V[:, keep], np.ldexp(v[keep], exponent), "T", rng, **options)
+    return replace(found, from_tensor=True)

@@ -285,7 +285,7 @@ def _pywt_data() -> Any:
     try:
         import pywt.data
     except ImportError:
-        raise ImportError("this data set ships in PyWavelets: pip install 'l4lib[data]'") from None
+        raise ImportError("this data set ships in PyWavelets: pip install PyWavelets") from None
     return pywt.data
 
 

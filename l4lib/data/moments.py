@@ -11,6 +11,7 @@ many workers, and merged.
 
 from __future__ import annotations
 
+import numbers
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -182,13 +183,17 @@ def fourth_moment(
     Parameters
     ----------
     Y : array_like, shape (n, p)
-        An array, or anything with a ``shape`` that gives columns by slicing: a ``numpy.memmap``, a Zarr or HDF5 array.
+        An array or DataFrame, or anything with a ``shape`` that gives columns by slicing: a ``numpy.memmap``, a Zarr or
+        HDF5 array.
+        Or a ``dask.array``, whose chunks of columns are the blocks, one task each, wherever Dask computes: in threads,
+        or on the cluster of the client in use.
     block : int
-        Columns in memory at a time, for each job.
+        Columns in memory at a time, for each job; of no effect for a ``dask.array``.
     center : bool
         Subtract the mean of all samples.
     jobs : int
-        Threads; a job holds its own sums, n²(n+1)²/4 numbers, while it works on a block.
+        Threads; a job holds its own sums, n²(n+1)²/4 numbers, while it works on a block; of no effect for a
+        ``dask.array``.
     progress : bool, optional
         Show a progress bar; by default when there are many blocks.
 
@@ -200,6 +205,7 @@ def fourth_moment(
     ------
     TypeError, ValueError
         If a block is not finite, if p < n, if the samples do not span R^n, or if n > 96.
+        What a reader of files raises itself is passed on, with a note on which columns were being read.
 
     Examples
     --------
@@ -209,7 +215,11 @@ def fourth_moment(
     """
     block, jobs = as_count(block, "block"), as_count(jobs, "jobs")
     source: Any = Y if hasattr(Y, "shape") else np.asarray(Y)
+    if hasattr(source, "iloc"):
+        source = source.to_numpy()
     shape = tuple(source.shape)
+    if not all(isinstance(size, numbers.Integral) for size in shape):
+        raise ValueError(f"Y: expected known chunk sizes, got shape {shape}; call Y.compute_chunk_sizes() first")
     if len(shape) != 2 or shape[1] < shape[0] or shape[0] == 0:
         raise ValueError(
             f"Y: expected shape (n, p) with p >= n >= 1, got {shape}; if the samples are the rows, pass Y.T"
@@ -217,41 +227,115 @@ def fourth_moment(
     n, p = shape
     if n > LARGEST_N:
         raise ValueError(f"Y: expected n <= {LARGEST_N}, as a matrix with n(n+1)/2 rows is stored, got n = {n}")
+    if hasattr(source, "to_delayed"):
+        return _of_dask_array(source, center)
 
     def columns(start: int) -> Array:
         stop = min(start + block, p)
         try:
-            return as_array(source[:, start:stop], "Y", ndim=2, shape="(n, p)")
-        except (TypeError, ValueError) as problem:
-            raise type(problem)(f"columns {start} to {stop - 1} of {p}: {problem}") from None
-
-    first = columns(0)
-    # Moments about the mean of the first block, so that an offset does not swallow the digits.
-    origin = first.mean(axis=1) if center else np.zeros(n)
-
-    def low(start: int) -> tuple[Array, Array]:
-        part = (first if start == 0 else columns(start)) - origin[:, None]
-        return part.sum(axis=1), part @ part.T
+            part = source[:, start:stop]
+        except Exception as problem:
+            problem.add_note(f"fourth_moment was reading columns {start} to {stop - 1} of {p}")
+            raise
+        return _checked(part, f"columns {start} to {stop - 1} of {p}")
 
     starts = range(0, p, block)
+    origin = _origin(columns(0), center)
     show = len(starts) > 20 if progress is None else progress
     with (
         ThreadPoolExecutor(jobs) as pool,
         tqdm(total=2 * len(starts), disable=not show, desc="fourth_moment", unit="block") as bar,
     ):
-        total, gram = np.zeros(n), np.zeros((n, n))
-        for sums, products in pool.map(low, starts):
-            total += sums
-            gram += products
+        low = _SecondMoment(n)
+        for found in pool.map(lambda start: _SecondMoment(n).update(columns(start), origin), starts):
+            low = low.merged(found)
             bar.update()
-        shift = total / p if center else np.zeros(n)
-        basis, mean = in_equal_units(gram / p - np.outer(shift, shift), shape), origin + shift
-
-        def part(start: int) -> FourthMoment:
-            return FourthMoment(basis, mean).update(columns(start))
-
+        basis, mean = low.basis(origin, center)
         moment = FourthMoment(basis, mean)
-        for found in pool.map(part, starts):
-            moment.merge(found)
+        for part in pool.map(lambda start: FourthMoment(basis, mean).update(columns(start)), starts):
+            moment.merge(part)
             bar.update()
     return moment
+
+
+def _checked(part: Any, where: str) -> Array:
+    """A block as a finite matrix, or an error that says which block is not."""
+    try:
+        return as_array(part, "Y", ndim=2, shape="(n, p)")
+    except (TypeError, ValueError) as problem:
+        raise type(problem)(f"{where}: {problem}") from None
+
+
+def _origin(first: Array, center: bool) -> Array:
+    """The mean of the first block, about which moments are taken, so that an offset does not swallow the digits."""
+    return first.mean(axis=1) if center else np.zeros(first.shape[0])
+
+
+class _SecondMoment:
+    """First and second moments about an origin."""
+
+    def __init__(self, n: int) -> None:
+        self.count, self.total, self.gram = 0, np.zeros(n), np.zeros((n, n))
+
+    def update(self, data: Array, origin: Array) -> _SecondMoment:
+        """Add samples; returns itself."""
+        part = data - origin[:, None]
+        self.count += part.shape[1]
+        self.total += part.sum(axis=1)
+        self.gram += part @ part.T
+        return self
+
+    def merged(self, other: _SecondMoment) -> _SecondMoment:
+        """What both have seen; neither changes, as a task on a cluster may be run again."""
+        both = _SecondMoment(self.total.size)
+        both.count, both.total, both.gram = (
+            self.count + other.count,
+            self.total + other.total,
+            self.gram + other.gram,
+        )
+        return both
+
+    def basis(self, origin: Array, center: bool) -> tuple[Whitening, Array]:
+        """The whitening of all samples, and the mean to subtract."""
+        shift = self.total / self.count if center else np.zeros_like(self.total)
+        second = self.gram / self.count - np.outer(shift, shift)
+        return in_equal_units(second, (shift.size, self.count)), origin + shift
+
+
+def _of_dask_array(source: Any, center: bool) -> FourthMoment:
+    """The moments of a dask.array: a task for each block of columns, merged two by two, so that few are held."""
+    from dask.delayed import delayed
+
+    n = source.shape[0]
+    blocks = [
+        delayed(_checked)(part, f"block {k} of {source.numblocks[1]}")
+        for k, part in enumerate(source.rechunk({0: n}).to_delayed().ravel())
+    ]
+    origin = delayed(_origin)(blocks[0], center).compute()
+    low = _tree([delayed(_second)(block, origin) for block in blocks], delayed(_SecondMoment.merged)).compute()
+    basis, mean = low.basis(origin, center)
+    shared = delayed(FourthMoment(basis, mean))
+    parts = [delayed(_update)(shared, block) for block in blocks]
+    moment: FourthMoment = _tree(parts, delayed(_merged)).compute()
+    return moment
+
+
+def _second(block: Array, origin: Array) -> _SecondMoment:
+    return _SecondMoment(block.shape[0]).update(block, origin)
+
+
+def _update(empty: FourthMoment, block: Array) -> FourthMoment:
+    return FourthMoment(empty.basis, empty.mean).update(block)
+
+
+def _merged(one: FourthMoment, other: FourthMoment) -> FourthMoment:
+    """What both have seen; neither changes, as a task on a cluster may be run again."""
+    return FourthMoment(one.basis, one.mean).merge(one).merge(other)
+
+
+def _tree(parts: list[Any], merge: Any) -> Any:
+    """Merge neighbours until one is left."""
+    while len(parts) > 1:
+        pairs_of = [merge(*parts[k : k + 2]) for k in range(0, len(parts) - 1, 2)]
+        parts = pairs_of + parts[2 * len(pairs_of) :]
+    return parts[0]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from l4lib.data.precondition import Whitening, in_equal_units
-from l4lib.validate import Array, as_array, as_rng
+from l4lib.validate import Array, as_array, as_rng, enough_samples
 
 __all__ = ["Samples", "cubed", "fourth_powers"]
 
@@ -161,6 +161,7 @@ class Samples:
         """
         rng = as_rng(rng)
         data = as_array(Y, name, ndim=2, shape="(n, p)", check_finite=False)
+        enough_samples(data.shape, name)
         mean, second = _moments(data, center, name)
         subtracted = mean if center else np.zeros_like(mean)
         try:

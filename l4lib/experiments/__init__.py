@@ -6,7 +6,7 @@ An interrupted run loses nothing that was finished, and starting it again repeat
 
 from l4lib.experiments.catalogue import EXPERIMENTS
 from l4lib.experiments.record import Record, read_benchmark, read_record, write_record
-from l4lib.experiments.runner import run
+from l4lib.experiments.runner import FailedTrials, run
 from l4lib.experiments.spec import Cell, Experiment, generator
 from l4lib.experiments.statistics import Transition, fit_transition, wilson
 from l4lib.experiments.store import Store
@@ -15,6 +15,7 @@ __all__ = [
     "EXPERIMENTS",
     "Cell",
     "Experiment",
+    "FailedTrials",
     "Record",
     "Store",
     "Transition",

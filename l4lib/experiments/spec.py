@@ -6,26 +6,65 @@ depend on the order of execution or on the number of processes.
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import importlib.util
 import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["PROFILES", "Cell", "Experiment", "Row", "code_hash", "generator"]
+from l4lib.experiments.code import code_hash
+
+__all__ = ["PROFILES", "Cell", "Experiment", "Row", "generator"]
 
 PROFILES = ("quick", "full")
 """``quick`` runs with the book in minutes; ``full`` is paper scale, its results are committed."""
 
 Row = dict[str, Any]
 """What a trial returns: a flat mapping of numbers, booleans and short strings."""
+
+
+_OWN = {"trial", "seconds"}
+"""Columns that the runner fills."""
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's scalars and arrays as Python's numbers and lists, everything else as it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _row(result: Any, params: Mapping[str, Any]) -> Row:
+    """What a trial returned, as it comes back from the store.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no mapping of JSON values, or names a column that is not the trial's to fill.
+    """
+    if not isinstance(result, Mapping):
+        raise TypeError(f"a trial returns a mapping of names to numbers, got {type(result).__name__}")
+    row = {str(name): _plain(value) for name, value in result.items()}
+    for name, value in row.items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            raise TypeError(
+                f"{name}: expected a number, boolean, string or list of them, got {type(value).__name__}"
+            ) from None
+    taken = sorted(row.keys() & (_OWN | params.keys()))
+    if taken:
+        raise ValueError(f"{taken[0]}: expected names other than those of parameters, trial and seconds")
+    return row
 
 
 def _canonical(value: Mapping[str, Any]) -> str:
@@ -39,13 +78,16 @@ class Cell:
     Attributes
     ----------
     params : dict
-        The parameters by name, JSON values only.
+        The parameters by name, JSON values only (NumPy's scalars become Python's numbers).
     trials : int
         How often the trial is repeated.
     """
 
     params: dict[str, Any]
     trials: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", _plain(self.params))
 
     @property
     def name(self) -> str:
@@ -84,22 +126,23 @@ class Experiment:
     series: str = ""
 
     @property
-    def module(self) -> str:
-        """The module that defines the trial, whose code the cache depends on."""
-        return self.trial.__module__
+    def code(self) -> str:
+        """A hash of the code that the trial depends on (``l4lib.experiments.code.code_hash``)."""
+        return code_hash(self.trial)
 
     def run_trial(self, cell: Cell, trial: int) -> Row:
         """One trial; an exception becomes a row with an ``error``, so that a failure is never taken for a result."""
         start = time.perf_counter()
         try:
-            row = dict(self.trial(cell.params, lambda role: generator(self.series or self.id, cell.name, trial, role)))
+            series = self.series or self.id
+            row = _row(self.trial(cell.params, lambda role: generator(series, cell.name, trial, role)), cell.params)
         except Exception as problem:
             row = {"error": f"{type(problem).__name__}: {problem}"}
         return {"trial": trial, **row, "seconds": round(time.perf_counter() - start, 4)}
 
     def key(self, cell: Cell) -> str:
         """The identity of a cell's results: experiment, parameters, repeats and the code they depend on."""
-        parts = {"experiment": self.id, "params": cell.params, "trials": cell.trials, "code": code_hash(self.module)}
+        parts = {"experiment": self.id, "params": cell.params, "trials": cell.trials, "code": self.code}
         return hashlib.sha256(_canonical(parts).encode()).hexdigest()[:20]
 
 
@@ -114,75 +157,3 @@ def generator(*parts: object) -> np.random.Generator:
     """
     digest = hashlib.sha256("|".join(str(part) for part in parts).encode()).digest()
     return np.random.default_rng(np.random.SeedSequence(int.from_bytes(digest[:16], "big")))
-
-
-@cache
-def _imports(path: Path) -> frozenset[str]:
-    """The l4lib modules that a source file imports; a name taken from a wing counts as the module that defines it."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "l4lib":
-            names.update(_defining(node.module, alias.name) for alias in node.names)
-        elif isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names if alias.name.split(".")[0] == "l4lib")
-    return frozenset(names)
-
-
-@cache
-def _defining(module: str, name: str) -> str:
-    """The module that ``from module import name`` takes the name from, through the ``__init__`` of a wing."""
-    path = _source(module)
-    if path is None or path.name != "__init__.py":
-        return module
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and node.module and name in {alias.name for alias in node.names}:
-            return _defining(node.module, name)
-    return f"{module}.{name}"
-
-
-@cache
-def _source(module: str) -> Path | None:
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(found.origin) if found and found.origin else None
-
-
-@cache
-def _code(path: Path) -> str:
-    """The source without docstrings, comment lines and blank lines: what can change a result."""
-    source = path.read_text(encoding="utf-8")
-    words: set[int] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            words.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    lines = source.splitlines()
-    kept = [line.rstrip() for number, line in enumerate(lines, 1) if number not in words]
-    return "\n".join(line for line in kept if line and not line.lstrip().startswith("#"))
-
-
-@cache
-def code_hash(module: str) -> str:
-    """A hash of the code of a module and of every l4lib module it imports, directly or not, words left out.
-
-    The ``__init__`` of a wing only collects names: what counts is the module that a name comes from.
-
-    Examples
-    --------
-    >>> len(code_hash("l4lib.quartic.solvers")), code_hash("l4lib.quartic.solvers") == code_hash("l4lib.quartic.sphere")
-    (16, False)
-    """
-    seen: dict[str, Path] = {}
-    todo = [module]
-    while todo:
-        name = todo.pop()
-        path = _source(name)
-        if name in seen or path is None or path.name == "__init__.py":
-            continue
-        seen[name] = path
-        todo.extend(_imports(path))
-    digest = hashlib.sha256()
-    for name in sorted(seen):
-        digest.update(f"{name}\0{_code(seen[name])}".encode())
-    return digest.hexdigest()[:16]

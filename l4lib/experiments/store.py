@@ -6,15 +6,19 @@ import hashlib
 import json
 import os
 import platform
-import tempfile
+import secrets
+import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from l4lib.experiments.spec import Cell, Experiment, Row, code_hash
+from l4lib.experiments.spec import Cell, Experiment, Row
 
 __all__ = ["Store", "provenance"]
+
+_STALE = 600.0
+"""Seconds after which an unfinished file is that of a process which was killed; writing one takes milliseconds."""
 
 
 def provenance(experiment: Experiment) -> dict[str, Any]:
@@ -28,7 +32,7 @@ def provenance(experiment: Experiment) -> dict[str, Any]:
     """
     packages = {name: version(name) for name in ("numpy", "scipy")}
     return {
-        "code": code_hash(experiment.module),
+        "code": experiment.code,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "versions": {"python": platform.python_version(), **packages},
     }
@@ -63,6 +67,29 @@ class Store:
         """The file of a cell."""
         return self.root / experiment.id / f"{experiment.key(cell)}.json"
 
+    def prepare(self, experiment: Experiment) -> None:
+        """Make the folder, check that files can be written to it, and clear away what killed processes left there.
+
+        Raises
+        ------
+        OSError
+            If cells cannot be stored in it.
+        """
+        folder = self.root / experiment.id
+        probe = folder / f".{secrets.token_hex(8)}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe.touch(exist_ok=False)
+            probe.unlink()
+        except OSError as problem:
+            raise OSError(f"store: expected a folder to write to, got {self.root} ({problem.strerror})") from problem
+        for left in folder.glob(".*.part"):
+            try:
+                if time.time() - left.stat().st_mtime > _STALE:
+                    left.unlink()
+            except OSError:  # another process was faster, or it is not ours to delete
+                continue
+
     def save(self, experiment: Experiment, cell: Cell, rows: list[Row]) -> None:
         """Write a finished cell so that a kill at any moment leaves either the whole file or none."""
         payload = {
@@ -71,14 +98,19 @@ class Store:
             "rows": rows,
             "provenance": provenance(experiment),
         }
+        text = json.dumps({"digest": _digest(payload), **payload})
         path = self.path(experiment, cell)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"digest": _digest(payload), **payload}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
+        part = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part")
+        try:
+            with part.open("x", encoding="utf-8") as file:  # its mode is what the umask says, unlike tempfile's
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
     def load(self, experiment: Experiment, cell: Cell) -> list[Row] | None:
         """The rows of a finished cell, or None if there are none that can be trusted.

@@ -8,7 +8,7 @@ Three routes lead to the atoms:
 * ``"restarts"``: random starts on the quartic objective of the white data, the route of the theory, which returns the
   minimisers of that objective (:mod:`l4lib.recovery.restarts`).
 
-Either way the atoms are tested on samples that the search did not see (:mod:`l4lib.recovery.examination`).
+Either way the atoms are tested on samples that the search did not see (``l4lib.recovery.examination``).
 """
 
 from __future__ import annotations

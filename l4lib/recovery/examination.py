@@ -100,7 +100,8 @@ class _Weighing:
         sums = self._inverse.sum(axis=1)
         t = (1.0 - sums @ b) / schur
         old = sums[:, None] - x * t
-        slope = 3.0 * t / (self.n * (self.n + 2.0) - 3.0 * (old.sum(axis=0) + t))
+        free = self.n * (self.n + 2.0) - 3.0 * (old.sum(axis=0) + t)
+        slope = 3.0 * t / np.where(free == 0.0, np.inf, free)  # no isotropic part can be told in one dimension
         weights = np.vstack([slope * old - x / schur, -slope])
         own = 1.0 / schur + slope * t
         kappa = weights.T @ self.means + own * powers

@@ -276,7 +276,8 @@ def _level(moment: FourthPowers, state: _State, target: _Target, last: bool, rng
                 if not target.exact:
                     return False
                 order = np.sort(fit.weights)  # what carries least is no atom
-                state.keep(fit.weights > min(0.5 * float(np.median(order)), order[max(1, wanted // 50)]))
+                low = order[min(max(1, wanted // 50), wanted - 1)]
+                state.keep(fit.weights > min(0.5 * float(np.median(order)), low))
         before = state.m
         _gather(moment, state, target, last, rng)
         if not last and not (before and state.m):

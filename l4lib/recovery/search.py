@@ -125,7 +125,7 @@ class Recovery:
         more for sparse.
         From moments alone that of the tempered samples times n(n+2), which is 3 for Gaussian data, too.
     evidence : tuple of Test
-        What was tested, with the value, the limit, a sentence and advice; see :mod:`l4lib.recovery.examination`.
+        What was tested, with the value, the limit, a sentence and advice; see ``l4lib.recovery.examination``.
     error : ndarray, shape (m,)
         Estimated 1 − |correlation| of each atom with the truth: a quarter of that of two atoms made from the two halves
         of the samples.

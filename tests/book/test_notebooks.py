@@ -103,7 +103,8 @@ def test_no_hidden_state(notebook):
             assert not re.search(r"object at 0x|\d+(\.\d+)? ?(ms|seconds?)\b", output.get("text", ""))
 
 
-def test_a_summary_and_a_negative_control(notebook):
+def test_a_summary_and_a_negative_control(path, notebook):
+    """How-to pages claim nothing, so that a summary is enough."""
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown").lower()
-    assert "negative control" in text
+    assert "negative control" in text or path.parent.name == "howto"
     assert re.search(r"^## (what we saw|summary)", text, flags=re.MULTILINE)

@@ -598,3 +598,55 @@ def test_lines_are_told_apart_whatever_their_phases():
     assert (conjugate == -1).all()
     label, conjugate = distinct(np.hstack([q, q.conj()]) * phases)
     assert conjugate.tolist() == [4, 5, 6, 7, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1e-2, 1e2, 1e40])
+def test_a_census_scales_with_the_unit_of_the_atoms(scale):
+    """q stays and everything of degree four in A scales, also the order of the points."""
+    A = frames.random_untf(4, 6, rng=np.random.default_rng(3))
+    one, other = (census(B, rng=np.random.default_rng(0)).require_complete() for B in (A, A * scale))
+    assert np.array_equal(one.index, other.index)
+    assert np.all(np.diff(other.alpha) <= 1e-9 * other.alpha.max())
+    for name in ("alpha", "spectrum", "lambda_min"):
+        assert np.allclose(getattr(other, name) / scale**2 / scale**2, getattr(one, name), rtol=1e-9, atol=1e-12)
+    assert np.array_equal(other.A, A * scale)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 1e8, 1e150])
+def test_a_census_scales_with_the_unit_of_the_tensor_or_the_weights(scale):
+    rng = np.random.default_rng(5)
+    A, w = rng.standard_normal((3, 5)), np.array([1.0, 2.0, -0.5, 1.0, 0.3])
+    T = np.einsum("ir,jr,kr,lr,r->ijkl", A, A, A, A, w)
+    one = census(A, w, rng=np.random.default_rng(0)).require_complete()
+    for other in (census_tensor(T * scale, rng=np.random.default_rng(0)), census(A, w * scale, rng=rng)):
+        assert other.complete
+        assert np.allclose(other.alpha / scale, one.alpha, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: census(np.eye(3) * 1e-90, rng=RNG), "A: expected a scale whose fourth powers"),
+        (lambda: census(np.eye(3) * 1e90, rng=RNG), "A: expected a scale whose fourth powers"),
+        (lambda: census_tensor(np.ones((2,) * 4) * 1e300, rng=RNG), "T: expected a scale of ordinary numbers"),
+        (lambda: census_tensor(np.ones((3,) * 4), rng=RNG), "T: the quartic depends on 1 of 3 dimensions only"),
+        (lambda: census_tensor(np.zeros((3,) * 4), rng=RNG), "T: the quartic vanishes"),
+        (lambda: census_tensor(np.ones((3,) * 4), rng=RNG, max_paths=3), "T: n = 3 has"),
+    ],
+)
+def test_messages_name_the_argument_that_was_passed(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_the_advice_for_a_tensor_that_is_not_quite_symmetric_helps():
+    T = census_tensor_example() + 1e-8 * np.random.default_rng(0).standard_normal((3,) * 4)
+    with pytest.raises(ValueError, match="take the mean of"):
+        census_tensor(T, rng=np.random.default_rng(0))
+    mean = sum(T.transpose(p) for p in itertools.permutations(range(4))) / 24
+    assert census_tensor(mean, rng=np.random.default_rng(0)).complete
+
+
+def census_tensor_example():
+    A = np.random.default_rng(5).standard_normal((3, 5))
+    return np.einsum("ir,jr,kr,lr->ijkl", A, A, A, A)

@@ -1,6 +1,7 @@
 """Certificates: what is proved agrees with the census, and whatever is altered is rejected by the mathematics."""
 
 import copy
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from l4lib.census.check_certificate import Rejected, check, digest
 from l4lib.data import icosahedron, simplex
 
 ROOT = Path(__file__).resolve().parents[2]
+CHECKER = ROOT / "l4lib" / "census" / "check_certificate.py"
 STORED = list(stored_certificates().values())
 
 
@@ -70,10 +72,80 @@ def test_the_stored_ones_cover_dimensions_three_to_five():
 def test_the_checker_stands_alone_and_is_short():
     source = (ROOT / "l4lib" / "census" / "check_certificate.py").read_text(encoding="utf-8")
     assert "import l4lib" not in source and "from l4lib" not in source
-    assert len(source.splitlines()) < 150
-    command = [sys.executable, str(ROOT / "l4lib" / "census" / "check_certificate.py"), str(STORED[0])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
-    assert "verified" in done.stdout
+    assert len(source.splitlines()) < 200
+    done = run_checker("-X", "importtime", CHECKER, STORED[0])
+    assert done.returncode == 0 and "verified" in done.stdout
+    loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert "flint" in loaded and not {name for name in loaded if name.split(".")[0] == "l4lib"}
+
+
+def test_checking_nothing_is_an_error_of_use():
+    for file in (CHECKER, CHECKER.with_name("check_sos.py")):
+        done = run_checker(file)
+        assert done.returncode == 2 and done.stderr == f"usage: python {file.name} FILE...\n" and not done.stdout
+
+
+def test_the_verdict_says_which_matrix_it_is_about(proof):
+    A = np.array([[float.fromhex(a) for a in row] for row in proof.document["A"]])
+    assert proof.verdict.matrix == hashlib.sha256(A.astype("<f8").tobytes()).hexdigest()
+    stored = load_certificate(STORED[0])
+    assert stored.verdict.matrix in run_checker(CHECKER, STORED[0]).stdout
+    assert stored.verdict.matrix != proof.verdict.matrix
+
+
+@pytest.mark.claim("certificate-rejects")
+def test_a_key_that_stands_twice_is_rejected(tmp_path, proof):
+    """Other readers of JSON may take the first of the values; the digest is that of the last."""
+    path = proof.save(tmp_path / "c.json")
+    text = path.read_text()
+    path.write_text(text.replace('"bits":96', '"bits":64,"bits":96'))
+    with pytest.raises(Rejected, match="twice"):
+        load_certificate(path)
+    done = run_checker(CHECKER, path)
+    assert done.returncode == 1 and "rejected" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.claim("certificate-rejects")
+@pytest.mark.parametrize("text", ["0x1.00000000000004p-1", "0x0.8p+0", "0x1p0", "inf", "nan", " 0x1.0000000000000p+0"])
+def test_a_number_that_would_be_rounded_is_rejected(proof, text):
+    def change(document):
+        document["A"][0][0] = text
+
+    with pytest.raises(Rejected, match="binary64"):
+        check(altered(proof.document, change))
+
+
+@pytest.mark.claim("certificate-complete")
+@pytest.mark.parametrize("exponent", [-6, 6, 10])
+def test_the_theorem_does_not_depend_on_the_unit(exponent):
+    A, unit = random_untf(3, 4, rng=np.random.default_rng(0)), 10.0**exponent
+    one, other = (certify(B, rng=np.random.default_rng(2)).verdict for B in (A, A * unit))
+    assert (one.by_index, one.benign) == (other.by_index, other.benign)
+    assert other.convexity / unit**4 == pytest.approx(one.convexity, rel=1e-9)
+    assert other.escape / unit**4 == pytest.approx(one.escape, rel=1e-9)
+    assert other.correlation == pytest.approx(one.correlation, rel=1e-9)
+
+
+def test_a_wrong_scale_is_rejected():
+    document = certify(simplex(3) * 1e3, rng=np.random.default_rng(0)).document
+    assert document["scale"] == 10
+
+    def change(document):
+        document["scale"] = 9
+
+    with pytest.raises(Rejected, match="Krawczyk"):
+        check(altered(document, change))
+
+
+def test_one_dimension_and_many_bits():
+    verdict = certify([[2.0]], rng=np.random.default_rng(0)).verdict
+    assert verdict.by_index == (1,) and verdict.benign and verdict.convexity == np.inf
+    assert certify(np.eye(2), rng=np.random.default_rng(0), bits=2000).verdict.by_index == (2, 2)
+
+
+def run_checker(*words):
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
 
 
 def altered(document, change):
@@ -235,7 +307,8 @@ def test_refusals():
         certify(simplex(5), rng=rng)  # curves of critical points
     with pytest.raises(ValueError, match="9841"):
         certify(np.eye(9), rng=rng)
-    with pytest.raises(ValueError, match="bits"):
-        certify(np.eye(3), rng=rng, bits=10)
+    for bits in (10, 5000):
+        with pytest.raises(ValueError, match="bits"):
+            certify(np.eye(3), rng=rng, bits=bits)
     with pytest.raises(Rejected, match="malformed"):
         check({"digest": digest({})})

@@ -4,7 +4,9 @@ import pickle
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 from l4lib import make_odl, match_atoms, random_points
 from l4lib.data import FourthMoment, fourth_moment, tempered, whitening, whitening_of_moment
@@ -180,6 +182,67 @@ def test_offsets_and_bursts_are_seen():
         assert found.complete and match_atoms(found.A, data.A).max_error < 1e-3
     kept = FourthMoment(whitening(DATA.Y), np.ones(6)).update(DATA.Y + 1.0)
     assert np.allclose(kept.form().D, FourthMoment(whitening(DATA.Y)).update(DATA.Y).form().D, atol=1e-6)
+
+
+class Reader:
+    """A file whose second half cannot be read."""
+
+    shape = DATA.Y.shape
+
+    def __getitem__(self, key):
+        if key[1].stop > 5000:
+            raise UnicodeDecodeError("utf-8", b"?", 0, 1, "not a number")
+        return DATA.Y[key]
+
+
+def test_a_readers_own_exception_is_passed_on_with_a_note():
+    with pytest.raises(UnicodeDecodeError) as raised:
+        fourth_moment(Reader(), block=1000)
+    assert raised.value.__notes__ == ["fourth_moment was reading columns 5000 to 5999 of 9000"]
+
+
+def test_tables_are_arrays():
+    expected = fourth_moment(DATA.Y)
+    assert np.allclose(fourth_moment(pd.DataFrame(DATA.Y)).form().D, expected.form().D, atol=1e-9)
+    table = pd.DataFrame(DATA.Y).astype("Float64")
+    table.iloc[2, 5] = pd.NA
+    with pytest.raises(ValueError, match="expected no missing entries, got 1 of"):
+        fourth_moment(table)
+    with pytest.raises(TypeError, match="toarray"):
+        fourth_moment(sp.csr_array(DATA.Y))
+
+
+def test_dask_arrays_are_merged_block_by_block_on_two_processes():
+    """A real local cluster; needs the extra ``dask``."""
+    distributed, da = pytest.importorskip("distributed"), pytest.importorskip("dask.array")
+    whole = make_odl((6, 8), 20_000, 0.1, rng=np.random.default_rng(9))
+    Y = whole.Y + 100.0
+    source = da.from_array(Y, chunks=(4, 3000))  # rows in two chunks too, and a last block that is shorter
+    here = fourth_moment(Y, block=3000)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        there = fourth_moment(source)
+        again = fourth_moment(source)
+        workers = {key for key, tasks in client.run(lambda dask_worker: len(dask_worker.state.log)).items() if tasks}
+        with pytest.raises(ValueError, match=r"block 0 of 1: Y: expected finite"):
+            fourth_moment(da.full((3, 90), np.nan, chunks=(3, 90)))
+    assert len(workers) == 2
+    assert there.count == 20_000 and np.allclose(there.form().D, here.form().D, atol=1e-9)
+    assert np.array_equal(there.form().D, again.form().D)  # whichever worker was faster
+    found = recover_from_moment(there, 8, rng=np.random.default_rng(10))
+    assert found.complete and match_atoms(found.A, whole.A).max_error < 1e-3
+
+
+def test_dask_arrays_of_unknown_or_wrong_shape_are_refused():
+    da = pytest.importorskip("dask.array")
+    rows = da.from_array(DATA.Y.T, chunks=(1000, 6))
+    with pytest.raises(ValueError, match=r"pass Y\.T"):
+        fourth_moment(rows)
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        fourth_moment(rows[rows[:, 0] > 0].T)
+    assert fourth_moment(rows.T).count == 9000  # in threads, without a cluster
 
 
 def test_moments_alone_know_what_they_do_not_know():

@@ -10,10 +10,22 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from l4lib.experiments import EXPERIMENTS, Cell, Experiment, Store, generator, read_record, run, write_record
-from l4lib.experiments.spec import code_hash
+import l4lib
+from l4lib.experiments import (
+    EXPERIMENTS,
+    Cell,
+    Experiment,
+    FailedTrials,
+    Store,
+    generator,
+    read_record,
+    run,
+    write_record,
+)
+from l4lib.experiments.code import code_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,12 +100,153 @@ def test_damaged_files_are_reported_and_recomputed(tmp_path, damage):
 
 def test_failures_are_failures_not_negative_results(tmp_path):
     moody = Experiment("T2", "Works?", {"quick": (Cell({"bias": 1.0, "fail": True}, 12),)}, coin)
-    table = run(moody, store=Store(tmp_path), progress=False)
+    with pytest.warns(FailedTrials, match="of 12 trials failed, the first with RuntimeError: bad mood"):
+        table = run(moody, store=Store(tmp_path), progress=False)
     failed = table["error"].notna()
     assert 0 < failed.sum() < 12
     assert table.loc[failed, "success"].isna().all()
     assert table.loc[~failed, "success"].all()
     assert set(table.loc[failed, "error"]) == {"RuntimeError: bad mood"}
+
+
+def test_failed_trials_are_run_again_on_request_and_never_pass_in_silence(tmp_path):
+    store, flag = Store(tmp_path / "cells"), tmp_path / "connected"
+
+    def trial(params, rng):
+        if rng("mood").random() < 0.5 and not flag.exists():
+            raise ConnectionError("no connection")
+        return {"value": float(rng("noise").random())}
+
+    shaky = Experiment("T3", "Up?", {"quick": (Cell({"n": 1}, 10), Cell({"n": 2}, 10))}, trial)
+    with pytest.warns(FailedTrials):
+        first = run(shaky, store=store, progress=False)
+    flag.touch()
+    with pytest.warns(FailedTrials, match="retry_failed=True"):
+        assert run(shaky, store=store, progress=False).equals(first)  # stored, and said again
+    second = run(shaky, store=store, retry_failed=True, progress=False)
+    good = first["error"].isna()
+    assert "error" not in second and 0 < good.sum() < 20
+    pd.testing.assert_frame_equal(second[good], first.loc[good, second.columns])  # not run again: the same seconds
+    assert run(shaky, store=store, progress=False).equals(second)
+
+
+def test_numpy_values_are_stored_as_plain_ones(tmp_path):
+    def trial(params, rng):
+        return {"hits": np.int64(3), "ok": np.bool_(True), "x": np.float32(0.5), "path": np.arange(2)}
+
+    mine = Experiment("T4", "?", {"quick": (Cell({"n": np.int64(3)}, 1),)}, trial)
+    first = run(mine, store=Store(tmp_path), progress=False)
+    assert first.equals(run(mine, store=Store(tmp_path), progress=False))
+    row = first.iloc[0].to_dict()
+    assert (row["n"], row["hits"], row["ok"], row["x"], row["path"]) == (3, 3, True, 0.5, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ({"model": object()}, "TypeError: model: expected a number, boolean, string or list of them, got object"),
+        ([1, 2], "TypeError: a trial returns a mapping of names to numbers, got list"),
+        ({"n": 4}, "ValueError: n: expected names other than"),
+        ({"seconds": 4}, "ValueError: seconds: expected names other than"),
+    ],
+)
+def test_rows_that_cannot_be_kept_are_failures_with_a_reason(result, message):
+    row = Experiment("T5", "?", {"quick": ()}, lambda params, rng: result).run_trial(Cell({"n": 3}, 1), 0)
+    assert row["error"].startswith(message)
+
+
+SCRIPT = """
+import os, sys
+os.umask(0o027)
+import helper
+from l4lib.experiments import Cell, Experiment, Store, run
+def trial(params, rng):
+    return {"x": helper.double(params["n"])}
+mine = Experiment("U1", "mine?", {"quick": (Cell({"n": 3}, 2),)}, trial)
+if __name__ == "__main__":
+    print(run(mine, store=Store("store"), jobs=int(sys.argv[1]), progress=False)["x"].tolist())
+"""
+
+
+def test_an_experiment_in_a_script_with_a_helper_beside_it(tmp_path):
+    """It runs in other processes too, is found again, and is run anew when the helper changes; files obey the umask."""
+    helper = tmp_path / "helper.py"
+    (tmp_path / "mine.py").write_text(SCRIPT)
+
+    def go(jobs=1):
+        done = subprocess.run(
+            [sys.executable, "-B", "mine.py", str(jobs)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        return done.stdout.strip(), len(list(tmp_path.glob("store/U1/*.json")))
+
+    helper.write_text("def double(n): return 2 * n\n")
+    assert go() == ("[6, 6]", 1)
+    assert go() == ("[6, 6]", 1)
+    helper.write_text("def double(n): return n + n + 1\n")
+    assert go(jobs=2) == ("[7, 7]", 2)
+    helper.write_text('"""Words."""\ndef double(n): return n + n + 1\n')
+    assert go() == ("[7, 7]", 2)
+    if os.name == "posix":
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("store/U1/*.json")} == {0o640}
+
+
+def test_an_experiment_without_a_file_depends_on_what_its_names_stand_for():
+    """As in a notebook: the function is compiled from a text, and so are those that it calls."""
+
+    def code(source, **names):
+        space = {"__name__": "__main__", "np": np, "l4lib": l4lib, **names}
+        exec(source, space)
+        return space["trial"]
+
+    main = sys.modules["__main__"]
+    file = main.__dict__.pop("__file__", None)
+    try:
+        source = "def helper(n): return {a} * n\ndef trial(params, rng): return {{'x': helper(params['n']) + c}}"
+        hashes = {
+            code_hash(code(source.format(a=a), c=c)) for a, c in ((2, 1), (2, 1), (3, 1), (2, 5), (2, np.ones(2)))
+        }
+        assert len(hashes) == 4
+        uses = "def trial(params, rng): return {'x': len(l4lib.simplex(3))}"
+        assert code_hash(code(uses)) != code_hash(code(uses, l4lib=np))
+    finally:
+        if file is not None:
+            main.__file__ = file
+
+
+def test_unfinished_files_do_not_stay(tmp_path, monkeypatch):
+    store, cell = Store(tmp_path), TOSS.cells["quick"][0]
+    folder = tmp_path / "T1"
+    folder.mkdir()
+    old, new = folder / ".old.part", folder / ".new.part"
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (time.time() - 3600,) * 2)
+    store.prepare(TOSS)
+    assert not old.exists() and new.exists()  # another process may be writing it
+    new.unlink()
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        store.save(TOSS, cell, [TOSS.run_trial(cell, k) for k in range(6)])
+    assert not list(folder.iterdir())
+
+
+def test_a_store_that_cannot_be_written_is_refused_before_the_run(tmp_path):
+    (tmp_path / "file").touch()
+
+    def never(params, rng):
+        raise AssertionError("ran")
+
+    with pytest.raises(OSError, match="store: expected a folder to write to"):
+        run(Experiment("T6", "?", TOSS.cells, never), store=Store(tmp_path / "file"), progress=False)
 
 
 def test_a_killed_run_loses_and_repeats_nothing_that_was_finished(tmp_path):
@@ -132,7 +285,7 @@ def test_code_hash_follows_imports(tmp_path, monkeypatch):
 
     copy = tmp_path / "l4lib"
     shutil.copytree(Path(l4lib.__file__).parent, copy)
-    script = "from l4lib.experiments.spec import code_hash; print(code_hash('l4lib.experiments.odl'))"
+    script = "from l4lib.experiments.code import code_hash; print(code_hash('l4lib.experiments.odl'))"
 
     def digest():
         environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -193,6 +346,49 @@ def test_command_line(tmp_path, capsys):
     assert np.loadtxt(csv, delimiter=",", skiprows=1, usecols=0).size == 40
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--store", "{0}/file"], "store: expected a folder to write to"),
+        (["--csv", "{0}/no/such/folder/out.csv"], "--csv: expected a file to write to"),
+        (["--csv", "{0}"], "--csv: expected a file to write to"),
+    ],
+)
+def test_what_cannot_be_written_is_said_in_one_line_before_the_run(tmp_path, capsys, words, message):
+    from l4lib.experiments.__main__ import main
+
+    (tmp_path / "file").touch()
+    store = ["--store", str(tmp_path / "store")]
+    assert main(["run", "E4", "--no-progress", *store, *(word.format(tmp_path) for word in words)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(message) and error.count("\n") == 1
+    assert not list(tmp_path.glob("store/E4/*.json"))
+
+
+def test_processes_are_counted_from_one(capsys):
+    from l4lib.experiments.__main__ import main
+
+    for jobs in ("-1", "0", "two"):
+        with pytest.raises(SystemExit) as stopped:
+            main(["run", "E4", "--jobs", jobs])
+        assert stopped.value.code == 2
+        assert f"expected a whole number of at least 1, got {jobs}" in capsys.readouterr().err
+
+
+def test_the_command_line_counts_failures(tmp_path, capsys, monkeypatch):
+    from l4lib.experiments import __main__
+
+    def trial(params, rng):
+        raise MemoryError("too large")
+
+    monkeypatch.setitem(__main__.EXPERIMENTS, "E4", Experiment("E4", "?", TOSS.cells, trial))
+    words = ["E4", "--store", str(tmp_path)]
+    assert __main__.main(["run", *words, "--no-progress"]) == 1
+    assert "12 of 12 trials failed" in capsys.readouterr().err
+    monkeypatch.setitem(__main__.EXPERIMENTS, "E4", Experiment("E4", "?", TOSS.cells, coin))
+    assert __main__.main(["run", *words, "--no-progress", "--retry-failed"]) == 0
+
+
 def test_unknown_profile_is_refused(tmp_path):
     with pytest.raises(ValueError, match="profile: expected one of quick, full"):
         run(TOSS, profile="huge", store=Store(tmp_path), progress=False)
@@ -220,7 +416,7 @@ def test_records_say_where_they_come_from_and_refuse_what_is_not_theirs(tmp_path
     path = write_record(experiment, profile="quick", store=store, folder=folder)
     record = read_record("E7", folder)
     assert record.provenance["trials"] == len(record.table) == 15
-    assert record.provenance["origins"][0]["code"] == code_hash(experiment.module)
+    assert record.provenance["origins"][0]["code"] == experiment.code
     cells = list(experiment.cells["quick"][:1])
     assert record.recomputes(experiment, cells=cells, trials=2)
     record.table.loc[record.table["method"] == cells[0].params["method"], "iterations"] += 3

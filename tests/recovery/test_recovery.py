@@ -76,9 +76,11 @@ def test_restarts_return_minimisers_of_the_objective():
     found = l4lib.recover_dictionary(data.Y, 12, rng=np.random.default_rng(9), route="restarts", tol=1e-9)
     white = found.whitening.W @ (data.Y - found.mean[:, None])
     q = project(found.whitening.W @ found.A)
-    gradient = l4lib.Quartic(white, 1.0 / 20_000).euclidean_gradient(q)
-    assert np.max(np.linalg.norm(project(gradient) - q, axis=0)) < 1e-8
-    assert found.complete and found.hits.sum() <= found.starts and found.unseen <= 1 / 48
+    step = project(-l4lib.Quartic(white, 1.0 / 20_000).euclidean_gradient(q))
+    assert np.max(np.linalg.norm(step - q, axis=0)) < 1e-8
+    # Minimisers are biased, and the held-out cumulants may see it: nothing else may be amiss.
+    assert {test.name for test in found.evidence if not test.passed} <= {"residual"}
+    assert found.hits.sum() <= found.starts and found.unseen <= 1 / 48
     assert l4lib.match_atoms(found.A, data.A).recovered(0.02) == 12
 
 
@@ -124,3 +126,12 @@ def test_same_generator_same_dictionary():
     data = l4lib.make_odl((8, 10), 3000, 0.1, rng=np.random.default_rng(0))
     first, second = (l4lib.recover_dictionary(data.Y, 10, rng=np.random.default_rng(1)) for _ in range(2))
     assert np.array_equal(first.A, second.A)
+
+
+@pytest.mark.parametrize("route", ["auto", "pool", "restarts"])
+def test_one_atom_may_be_asked_of_data_that_have_more(route):
+    """As a cautious user begins; the answer is one atom at most, and not complete."""
+    data = l4lib.make_odl((3, 4), 400, 0.2, rng=np.random.default_rng(0))
+    for seed in range(5):
+        found = l4lib.recover_dictionary(data.Y, 1, rng=np.random.default_rng(seed), route=route)
+        assert found.A.shape[1] <= 1 and not found.complete
