@@ -69,8 +69,8 @@ def _by_patterns(A: np.ndarray, groups: np.ndarray, theta: float, q: np.ndarray)
     energy = np.array([np.sum((A[:, groups == g].T @ q) ** 2) for g in range(groups.max() + 1)])
     second = fourth = 0.0
     for pattern in product((0, 1), repeat=len(energy)):
-        chance = np.prod(np.where(pattern, theta, 1 - theta))
-        variance = energy @ pattern
+        chance = float(np.prod(np.where(pattern, theta, 1 - theta)))
+        variance = float(energy @ np.array(pattern))
         second += chance * variance
         fourth += chance * 3 * variance**2
     return float(fourth - 3 * second**2)
