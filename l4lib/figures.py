@@ -10,10 +10,8 @@ They stay pixels and are not SVG, because stored outputs that are text are compa
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -35,7 +33,6 @@ __all__ = [
     "COLOURS",
     "INDEX_STYLE",
     "PIXELS_PER_INCH",
-    "InteractiveSphere",
     "plain_ticks",
     "plot_band",
     "plot_heatmap",
@@ -256,86 +253,6 @@ def plot_sphere(
                     *shown, marker=marker, c=colour, edgecolors="black", s=90, label=name, depthshade=False, zorder=2
                 )
     return scale
-
-
-class InteractiveSphere:
-    """A sphere that readers can turn: the same arguments as :func:`plot_sphere`, drawn by plotly in the page.
-
-    What is stored is a text, and a small JSON specification with a fixed identity, so that a notebook that contains it
-    stays small and can be compared; the script that draws it is loaded by the page when it comes into view.
-    Show the same sphere with :func:`plot_sphere` above it for readers without scripts.
-
-    Parameters
-    ----------
-    name : str
-        Identity of the drawing on its page.
-    function : callable
-        Takes points of shape (3, r) and returns r values.
-    points, index : ndarray, optional
-        Points to mark and their Morse indices, as in :func:`plot_sphere`.
-    label : str
-        A sentence that says what is drawn, for screen readers.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        function: Callable[[Array], Array],
-        *,
-        points: Array | None = None,
-        index: np.ndarray | None = None,
-        label: str,
-    ) -> None:
-        grid = sphere_grid(60)
-        self.name, self.label = name, label
-        coordinates = [_rounded(axis) for axis in grid]
-        surface = {
-            "type": "surface",
-            "surfacecolor": _rounded(_values_on(grid, function)),
-            "colorscale": "Viridis",
-            "showlegend": False,
-            "showscale": False,
-            "hovertemplate": "value %{surfacecolor:.3f}<extra></extra>",
-            "lighting": {"ambient": 0.9, "diffuse": 0.2, "specular": 0.0},
-            **dict(zip("xyz", coordinates, strict=True)),
-        }
-        self.traces: list[dict[str, Any]] = [surface]
-        if points is not None and index is not None:
-            symbols = {"o": "circle", "D": "diamond", "s": "square"}
-            for kind, (title, marker, colour) in INDEX_STYLE.items():
-                shown = np.asarray(points)[:, np.asarray(index) == kind]
-                if shown.size:
-                    style = {
-                        "symbol": symbols[marker],
-                        "color": colour,
-                        "size": 5,
-                        "line": {"color": "black", "width": 1},
-                    }
-                    self.traces.append(
-                        {
-                            "type": "scatter3d",
-                            "mode": "markers",
-                            "name": title,
-                            "marker": style,
-                            **dict(zip("xyz", (_rounded(row * 1.02) for row in shown), strict=True)),
-                        }
-                    )
-
-    def __repr__(self) -> str:
-        return f"[rotatable sphere] {self.label}"
-
-    def _repr_html_(self) -> str:
-        spec = json.dumps(self.traces, separators=(",", ":"), sort_keys=True)
-        return (
-            f'<div class="l4-sphere" id="sphere-{self.name}" role="group" aria-label="{escape(self.label)}">'
-            f'<script type="application/json">{spec}</script></div>'
-        )
-
-
-def _rounded(values: Array) -> Any:
-    """Three decimals, nudged off ties, so that all machines round alike."""
-    rounded = np.round(np.asarray(values) + 1.234e-7, 3) + 0.0
-    return rounded.tolist()
 
 
 def plot_pictures(

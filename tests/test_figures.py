@@ -1,6 +1,5 @@
 """Figures through their plotted arrays: what is drawn is what was given."""
 
-import json
 import re
 from types import SimpleNamespace
 
@@ -56,21 +55,6 @@ def test_points_need_their_indices():
 
 def test_grid_is_on_the_sphere():
     assert np.allclose(np.sum(figures.sphere_grid(40) ** 2, axis=0), 1)
-
-
-def test_rotatable_sphere_carries_values_and_points_and_is_always_the_same():
-    make = lambda: figures.InteractiveSphere(  # noqa: E731
-        "x", height, points=np.eye(3), index=np.array([0, 1, 2]), label="a sphere"
-    )
-    html = make()._repr_html_()
-    assert html == make()._repr_html_()
-    assert 'id="sphere-x"' in html
-    assert 'aria-label="a sphere"' in html
-    traces = json.loads(html.split('json">')[1].split("</script>")[0])
-    assert np.allclose(traces[0]["surfacecolor"], figures.sphere_grid(60)[2], atol=6e-4)
-    assert [trace["name"] for trace in traces[1:]] == ["local minimiser", "saddle", "local maximiser"]
-    assert traces[2]["y"] == [1.02]
-    assert "a sphere" in repr(make())
 
 
 def test_band_draws_curve_and_interval():

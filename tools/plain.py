@@ -115,6 +115,8 @@ class Plain:
         number = self.labels.get(options.get("label", ""), {}).get("text", "")
         if name == "claim-card":
             return f"*[How this is checked]({self.base}/{self.page}.html#claim-{argument}).*"
+        if name == "live":
+            return f"*[A picture that moves in the book]({self.base}/{self.page}.html#{options['name']}). {body}*"
         if name in {"dropdown", "admonition", "note", "tip", "warning", "important", "hint", "seealso"}:
             summary = argument or name.capitalize()
             if name == "dropdown" or options.get("class") == "dropdown":

@@ -1,6 +1,6 @@
-"""Scripts that pages need, taken from the installed packages that ship them, so that no page asks another server.
+"""MathJax, taken from the installed package that ships it, so that no page asks another server.
 
-MathJax comes from django-static-mathjax, plotly.js from plotly; both end in the ``_static`` folder of the built book.
+It comes from django-static-mathjax and ends in the ``_static`` folder of the built book.
 """
 
 from __future__ import annotations
@@ -43,13 +43,20 @@ def copy_assets(app: Sphinx) -> None:
             shutil.copytree(source / name, target)
         else:
             shutil.copyfile(source / name, target)
-    target = static / "plotly.min.js"
-    if not target.exists():
-        shutil.copyfile(_folder("plotly", "package_data") / "plotly.min.js", target)
+
+
+def drop_thebe(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
+    """Leave out the scripts of sphinx-thebe, which Jupyter Book always adds: no page runs code on a server."""
+    for kind in ("script_files", "css_files"):
+        told = [
+            (item, getattr(item, "filename", ""), getattr(item, "attributes", "")) for item in context.get(kind, [])
+        ]
+        context[kind] = [item for item, *words in told if "thebe" not in f"{item} {words}".lower()]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Hook in before anything is written."""
     app.connect("config-inited", use_local_mathjax, priority=900)
     app.connect("builder-inited", copy_assets)
+    app.connect("html-page-context", drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "l4lib"
-PLOTTING = {"matplotlib", "seaborn", "plotly"}
+PLOTTING = {"matplotlib", "seaborn"}
 
 
 def rooms():
