@@ -120,7 +120,7 @@ EXERCISES = (
         },
     ),
     Exercise(
-        label="ex-sign-start",
+        label="ex-dense-sign-start",
         answer="crossing",
         points=4,
         draw=lambda rng: {"n": int(rng.integers(6, 21))},
