@@ -21,15 +21,12 @@ def escape(_app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines
             display = indent
         if display is not None or line.lstrip().startswith((">>>", "...")) or not line.strip():
             continue
-        pieces = _LITERAL.split(line)
-        lines[k] = "".join(
-            piece
-            if _LITERAL.fullmatch(piece)
-            else piece.replace("|", "\\|").replace(" *", " \\*")
-            if "**" not in piece
-            else piece.replace("|", "\\|")
-            for piece in pieces
-        )
+        lines[k] = "".join(piece if _LITERAL.fullmatch(piece) else _plain(piece) for piece in _LITERAL.split(line))
+
+
+def _plain(text: str) -> str:
+    text = re.sub(r"(?<=\w)_(?!\w)", r"\\_", text.replace("|", "\\|"))
+    return text if "**" in text else text.replace(" *", " \\*")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
