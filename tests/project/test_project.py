@@ -100,7 +100,7 @@ def test_readme_has_the_two_commands_and_ci_runs_the_second():
 def test_a_change_of_the_library_leaves_no_stale_page():
     """Make would empty both the cache of executed notebooks and Sphinx's memory of the pages."""
     plain = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    command = ["make", "--dry-run", "--what-if=l4lib/sphere.py", "book"]
+    command = ["make", "--dry-run", "--what-if=l4lib/quartic/sphere.py", "book"]
     told = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=True).stdout
     (removal,) = [line for line in told.splitlines() if line.startswith("rm -rf")]
     assert removal.split()[2:] == ["_build/.jupyter_cache", "_build/.doctrees"]
