@@ -76,7 +76,7 @@ def site():
 def opened(browser, url):
     """The page with its mathematics set and every box open, and what its console complained about."""
     page, complaints = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000}), []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: complaints.append(f"{message.text} {message.location}") if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(url)
     page.wait_for_function("!document.querySelector('.math') || (window.MathJax && MathJax.startup)")
@@ -97,8 +97,10 @@ def test_page_is_whole_and_accessible(browser, site, path):
     problems = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 1000})
+        page.wait_for_timeout(400)  # the page fits its formulas when the window has come to rest
         problems += [f"{width} px, {what}" for what in page.evaluate(CUT, width)]
     page.set_viewport_size({"width": WIDTHS[0], "height": 1000})
+    complaints = list(complaints)  # what axe asks for does not count
     for theme in THEMES:
         page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
         page.wait_for_timeout(300)  # colours change in a transition
