@@ -76,7 +76,12 @@ def site():
 def opened(browser, url):
     """The page with its mathematics set and every box open, and what its console complained about."""
     page, complaints = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000}), []
-    page.on("console", lambda message: complaints.append(f"{message.text} {message.location}") if message.type == "error" else None)
+
+    def listen(message):
+        if message.type == "error":
+            complaints.append(f"{message.text} {message.location}")
+
+    page.on("console", listen)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(url)
     page.wait_for_function("!document.querySelector('.math') || (window.MathJax && MathJax.startup)")
