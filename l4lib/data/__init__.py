@@ -62,7 +62,10 @@ from l4lib.data.superposition import (
     gated_cumulants,
     kurtosis_floor,
     make_superposition,
+    orient,
     power_law,
+    shared_gate_cumulant,
+    white_features,
 )
 
 __all__ = [
@@ -108,6 +111,7 @@ __all__ = [
     "mercedes_benz",
     "mmcs",
     "nearest_atom",
+    "orient",
     "orthogonal",
     "overcompleteness",
     "paley",
@@ -119,6 +123,7 @@ __all__ = [
     "quadric_frame",
     "random_unit",
     "random_untf",
+    "shared_gate_cumulant",
     "shift_correlations",
     "simplex",
     "tempered",
@@ -126,6 +131,7 @@ __all__ = [
     "unique_kernels",
     "unique_lines",
     "welch_bound",
+    "white_features",
     "whiten",
     "whitening",
     "whitening_of_moment",

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from l4lib.data.frames import random_unit
-from l4lib.validate import Array, as_array, as_count, as_dictionary, as_positive, as_rng, as_theta
+from l4lib.data.precondition import whitening, whitening_of_moment
+from l4lib.validate import Array, as_array, as_count, as_data, as_dictionary, as_positive, as_rng, as_theta
 
 __all__ = [
     "AMPLITUDES",
@@ -22,8 +23,14 @@ __all__ = [
     "gated_cumulants",
     "kurtosis_floor",
     "make_superposition",
+    "orient",
     "power_law",
+    "shared_gate_cumulant",
+    "white_features",
 ]
+
+_TILE = 8192
+"""Samples at a time."""
 
 AMPLITUDES: dict[str, tuple[float, float, float, float]] = {
     "exponential": (1.0, 2.0, 6.0, 24.0),
@@ -59,11 +66,12 @@ def _probabilities(theta: ArrayLike, m: int | None = None) -> Array:
     return array
 
 
-def gated_cumulants(law: str, theta: ArrayLike) -> tuple[Array, Array]:
-    r"""Variance and fourth cumulant of x = ξv with a gate ξ of probability θ and an independent amplitude v.
+def gated_cumulants(law: str, theta: ArrayLike) -> Array:
+    r"""The first four cumulants of x = ξv with a gate ξ of probability θ and an independent amplitude v.
 
-    With :math:`M_k=\operatorname{E}v^k`, :math:`\operatorname{Var}x=\theta M_2-\theta^2M_1^2` and
-    :math:`\operatorname{cum}_4x=\theta M_4-\theta^2(4M_1M_3+3M_2^2)+12\theta^3M_1^2M_2-6\theta^4M_1^4`.
+    With :math:`M_k=\operatorname{E}v^k` they are :math:`\theta M_1`, :math:`\theta M_2-\theta^2M_1^2`,
+    :math:`\theta M_3-3\theta^2M_1M_2+2\theta^3M_1^3` and
+    :math:`\theta M_4-\theta^2(4M_1M_3+3M_2^2)+12\theta^3M_1^2M_2-6\theta^4M_1^4`.
 
     Parameters
     ----------
@@ -74,7 +82,7 @@ def gated_cumulants(law: str, theta: ArrayLike) -> tuple[Array, Array]:
 
     Returns
     -------
-    variance, fourth : ndarray, shape () or (m,)
+    ndarray, shape (4,) or (4, m)
 
     Raises
     ------
@@ -87,14 +95,105 @@ def gated_cumulants(law: str, theta: ArrayLike) -> tuple[Array, Array]:
 
     Examples
     --------
-    >>> variance, fourth = gated_cumulants("exponential", 0.5)
-    >>> float(variance), float(fourth)
-    (0.75, 5.625)
+    >>> gated_cumulants("exponential", 0.5)
+    array([0.5  , 0.75 , 1.75 , 5.625])
     """
     M1, M2, M3, M4 = AMPLITUDES[_law(law)]
     t = _probabilities(theta)
-    fourth = t * (M4 + t * (-4 * M1 * M3 - 3 * M2 * M2 + t * (12 * M1 * M1 * M2 - 6 * t * M1**4)))
-    return t * (M2 - t * M1 * M1), fourth
+    return np.stack(
+        [
+            t * M1,
+            t * (M2 - t * M1 * M1),
+            t * (M3 + t * (-3 * M1 * M2 + 2 * t * M1**3)),
+            t * (M4 + t * (-4 * M1 * M3 - 3 * M2 * M2 + t * (12 * M1 * M1 * M2 - 6 * t * M1**4))),
+        ]
+    )
+
+
+def shared_gate_cumulant(cumulants: ArrayLike, gate: float, zeta: ArrayLike) -> Array:
+    r"""Fourth cumulant of Σ_i ζ_i ξ u_i with independent u_i behind one gate ξ that is open with probability π.
+
+    With :math:`C_r=\sum_i\operatorname{cum}_r(u_i)\,\zeta_i^r` and :math:`\beta=\pi(1-\pi)` it is
+    :math:`\pi C_4+\beta(4C_1C_3+3C_2^2)+6\beta(1-2\pi)C_1^2C_2+\beta(1-6\beta)C_1^4`.
+
+    Parameters
+    ----------
+    cumulants : array_like, shape (4, k)
+        The first four cumulants of the u_i, as of :func:`gated_cumulants`.
+    gate : float
+        π in (0, 1].
+    zeta : array_like, shape (k,) or (k, r)
+        Weights, one combination a column.
+
+    Returns
+    -------
+    ndarray, shape () or (r,)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit or the probability lies outside (0, 1].
+
+    References
+    ----------
+    Equation ``eq-shared-gate``, claim ``shared-gate``.
+
+    Examples
+    --------
+    >>> shared_gate_cumulant(gated_cumulants("exponential", [0.5, 0.5]), 1.0, np.eye(2))
+    array([5.625, 5.625])
+    """
+    c = as_array(cumulants, "cumulants", ndim=2, shape="(4, k)")
+    z = as_array(zeta, "zeta", ndim=(1, 2), shape="(k,) or (k, r)")
+    if c.shape[0] != 4 or z.shape[0] != c.shape[1]:
+        raise ValueError(f"zeta: expected cumulants (4, k) and weights with k rows, got {c.shape} and {z.shape}")
+    pi = float(_probabilities(gate))
+    C1, C2, C3, C4 = (np.tensordot(c[r], z ** (r + 1), axes=1) for r in range(4))
+    beta = pi * (1.0 - pi)
+    mixed = 4 * C1 * C3 + 3 * C2 * C2 + 6 * (1 - 2 * pi) * C1 * C1 * C2 + (1 - 6 * beta) * C1**4
+    return np.asarray(pi * C4 + beta * mixed)
+
+
+def white_features(A: ArrayLike, variance: ArrayLike, *, noise: float = 0.0) -> Array:
+    r"""The features as the white data have them: b_i = σ_i Σ^{−1/2} a_i with Σ = Σ_i σ_i² a_i a_iᵀ + noise² I.
+
+    For unit q, :math:`\operatorname{E}\langle q,z\rangle^4=3+\sum_i\operatorname{kurt}(x_i)\langle b_i,q\rangle^4`.
+
+    Parameters
+    ----------
+    A : array_like, shape (n, m)
+        Features.
+    variance : array_like, shape (m,)
+        Variances of their coefficients.
+    noise : float
+        Standard deviation of the noise in each coordinate.
+
+    Returns
+    -------
+    ndarray, shape (n, m)
+
+    Raises
+    ------
+    ValueError
+        If the covariance is singular, or shapes do not fit.
+
+    References
+    ----------
+    Equation ``eq-white-quartic``, claim ``white-quartic``.
+
+    Examples
+    --------
+    >>> white_features(np.eye(2), [4.0, 1.0], noise=0.0)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    atoms = as_dictionary(A)
+    power = as_array(variance, "variance", ndim=1, shape=f"({atoms.shape[1]},)")
+    if power.size != atoms.shape[1] or np.any(power <= 0):
+        raise ValueError(f"variance: expected a positive number for each of {atoms.shape[1]} features, got {power}")
+    scaled = atoms * np.sqrt(power)
+    sigma = float(as_array(noise, "noise", ndim=0, shape="()"))
+    return whitening_of_moment(scaled @ scaled.T + sigma**2 * np.eye(atoms.shape[0])).W @ scaled
 
 
 def excess_kurtosis(law: str, theta: ArrayLike) -> Array:
@@ -117,10 +216,10 @@ def excess_kurtosis(law: str, theta: ArrayLike) -> Array:
     >>> round(float(excess_kurtosis("constant", 0.5)), 6)
     -2.0
     """
-    variance, fourth = gated_cumulants(law, theta)
+    _, variance, _, fourth = gated_cumulants(law, theta)
     if np.any(variance <= 0):
         raise ValueError("theta: expected coefficients that vary, got the constant law with an open gate")
-    return fourth / variance**2
+    return np.asarray(fourth / variance**2)
 
 
 def kurtosis_floor(theta: float) -> float:
@@ -286,3 +385,45 @@ def _gates(theta: Array, together: float | None, p: int, rng: np.random.Generato
     gate = np.maximum.reduceat(theta, np.arange(0, theta.size, 2)) / given
     shared = rng.random((gate.size, p)) < gate[:, None]
     return (active < (theta / gate[pair])[:, None]) & shared[pair]
+
+
+def orient(A: ArrayLike, Y: ArrayLike) -> Array:
+    r"""The same features with the signs for which coefficients are skewed to the right, as sparse positive ones are.
+
+    A fourth moment does not see signs, a third one does: with z = W(y − ȳ) the white data and q along Wa, the sign is
+    that of :math:`\operatorname{E}\langle q,z\rangle^3`.
+
+    Parameters
+    ----------
+    A : array_like, shape (n, m)
+        Features up to sign.
+    Y : array_like, shape (n, p)
+        Data.
+
+    Returns
+    -------
+    ndarray, shape (n, m)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data cannot be whitened, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = make_superposition(np.eye(3), 2000, 0.1, rng=np.random.default_rng(0))
+    >>> orient(np.diag([1.0, -1.0, -1.0]), data.Y).diagonal()
+    array([1., 1., 1.])
+    """
+    atoms, data = as_dictionary(A), as_data(Y)
+    if atoms.shape[0] != data.shape[0]:
+        raise ValueError(f"A: expected {data.shape[0]} rows like Y, got shape {atoms.shape}")
+    centred = data - data.mean(axis=1, keepdims=True)
+    W = whitening(centred).W
+    rows = (W @ (W @ atoms)).T
+    third = np.zeros(atoms.shape[1])
+    for start in range(0, data.shape[1], _TILE):
+        t = rows @ centred[:, start : start + _TILE]
+        third += np.sum(t * t * t, axis=1)
+    return atoms * np.where(third < 0, -1.0, 1.0)
