@@ -198,7 +198,7 @@ def train(
     scale = float(np.sqrt(np.mean(np.var(Y, axis=1))))
     rows = torch.from_numpy(np.ascontiguousarray(Y.T / scale, dtype=np.float32))
     seen, held = rows[:-kept], rows[-kept:]
-    optimiser = torch.optim.Adam(net.parameters, lr=_LEARNING_RATE)
+    optimiser = torch.optim.Adam(net.parameters, lr=_LEARNING_RATE, fused=True)
     weight = 0.0 if kind == "top-k" else penalty
 
     def loss(batch: Any) -> tuple[Any, Any, Any]:

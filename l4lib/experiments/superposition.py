@@ -152,60 +152,48 @@ def _cells(methods: Mapping[str, tuple[float, ...]], draws: int, **params: Any) 
     )
 
 
-def _init_cells(draws: int, **params: Any) -> tuple[Cell, ...]:
-    methods = {"tied": (1.0,), "untied": (1.0,)}
-    return tuple(
-        cell for start in ("random", "samples", "l4") for cell in _cells(methods, draws, start=start, **params)
-    )
+_RIVALS = {"l4": (0.0,), "untied": (1.0,), "spams": (2.0,)}
+_LARGE = {"l4": (0.0,), "untied": (1.0,)}
+_CHANGES: tuple[dict[str, Any], ...] = (
+    {"noise": 0.3},
+    {"noise": 1.0},
+    {"together": 0.5},
+    {"together": 0.8},
+    {"together": 1.0},
+    {"exponent": 1.0},
+    {"active": 12},
+    {"active": 24},
+    {"law": "uniform"},
+    {"law": "constant"},
+)
 
 
 def _full() -> tuple[Cell, ...]:
-    cells: list[Cell] = []
-    # Sensitivity to the penalty, on one size.
-    sweep = (0.25, 0.5, 1.0, 2.0, 4.0)
-    methods = {"l4": (0.0,), "tied": sweep, "untied": sweep, "top-k": (2.0, 4.0, 6.0, 9.0, 12.0), "spams": sweep[1:]}
-    cells += _cells(methods, 2, n=64, m=128, p=40_000)
-    # Sizes.
-    for n, active, p, draws in ((64, 6, 40_000, 3), (128, 8, 60_000, 2), (256, 12, 80_000, 1)):
-        for m in (n, 2 * n, 4 * n):
-            methods = {"l4": (0.0,), "untied": (1.0,), "top-k": (float(active),)}
-            if n < 256:
-                methods |= {"tied": (1.0,), "spams": (2.0,)}
-            if m == n:
-                methods["fastica"] = (0.0,)
-            if not (n == 256 and m == 4 * n):
-                cells += _cells(methods, draws, n=n, m=m, p=p, active=active)
-            else:
-                cells += _cells({"l4": (0.0,), "top-k": (float(active),)}, draws, n=n, m=m, p=p, active=active)
-    # Samples.
-    rivals = {"l4": (0.0,), "untied": (1.0,), "top-k": (6.0,), "spams": (2.0,)}
+    base = {"n": 64, "m": 128, "p": 40_000}
+    # Sensitivity to the penalty.
+    sweep = (0.5, 1.0, 2.0, 4.0)
+    methods = {"l4": (0.0,), "tied": sweep, "untied": sweep, "top-k": (3.0, 6.0, 12.0), "spams": sweep}
+    cells = [*_cells(methods, 2, **base)]
+    # Sizes: as many features as dimensions, twice and four times as many.
+    for ratio in (1, 2, 4):
+        ica = {"fastica": (0.0,)} if ratio == 1 else {}
+        cells += _cells({**_RIVALS, "tied": (1.0,), "top-k": (6.0,), **ica}, 3, n=64, m=64 * ratio, p=40_000)
+        cells += _cells({**_RIVALS, "top-k": (8.0,), **ica}, 2, n=128, m=128 * ratio, p=60_000, active=8)
+        cells += _cells({**_LARGE, **ica}, 1, n=256, m=256 * ratio, p=80_000, active=12)
+    # Samples, what breaks the model, and where an autoencoder starts.
     for p in (1_500, 5_000, 15_000):
-        cells += _cells(rivals, 3, n=64, m=128, p=p)
-    # What breaks the model.
-    for change in (
-        {"noise": 0.3},
-        {"noise": 1.0},
-        {"together": 0.5},
-        {"together": 0.8},
-        {"together": 1.0},
-        {"exponent": 1.0},
-        {"active": 12},
-        {"active": 24},
-        {"law": "uniform"},
-        {"law": "constant"},
-    ):
-        cells += _cells(rivals, 2, n=64, m=128, p=40_000, **change)
-    # Initialisation.
-    cells += _init_cells(2, n=64, m=128, p=40_000)
-    cells += _init_cells(2, n=64, m=256, p=40_000)
+        cells += _cells(_RIVALS, 2, **{**base, "p": p})
+    for change in _CHANGES:
+        cells += _cells(_RIVALS, 2, **{**base, **change})
+    for start in ("random", "samples", "l4"):
+        cells += _cells({"tied": (1.0,), "untied": (1.0,)}, 2, **base, start=start)
+        cells += _cells({"untied": (1.0,)}, 2, **{**base, "m": 256}, start=start)
     return tuple({cell.name: cell for cell in cells}.values())
 
-
-_QUICK = {"l4": (0.0,), "untied": (1.0,)}
 
 E12 = Experiment(
     id="E12",
     question="Which features in superposition do sparse autoencoders find, and which do fourth moments?",
-    cells={"quick": _cells(_QUICK, 1, n=64, m=128, p=10_000), "full": _full()},
+    cells={"quick": _cells(_LARGE, 1, n=64, m=128, p=10_000), "full": _full()},
     trial=_compared,
 )
