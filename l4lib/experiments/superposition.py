@@ -179,7 +179,7 @@ def _full() -> tuple[Cell, ...]:
         ica = {"fastica": (0.0,)} if ratio == 1 else {}
         cells += _cells({**_RIVALS, "tied": (1.0,), "top-k": (6.0,), **ica}, 3, n=64, m=64 * ratio, p=40_000)
         cells += _cells({**_RIVALS, "top-k": (8.0,), **ica}, 2, n=128, m=128 * ratio, p=60_000, active=8)
-        cells += _cells({**_LARGE, **ica}, 1, n=256, m=256 * ratio, p=80_000, active=12)
+        cells += _cells(_LARGE, 1, n=256, m=256 * ratio, p=80_000, active=12)
     # Samples, what breaks the model, and where an autoencoder starts.
     for p in (1_500, 5_000, 15_000):
         cells += _cells(_RIVALS, 2, **{**base, "p": p})
