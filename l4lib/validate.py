@@ -71,7 +71,7 @@ def _numeric(value: Any, name: str, shape: str) -> NDArray[Any]:
         given = np.asarray(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name}: expected a numeric array of shape {shape}, got {_describe(value)}") from None
-    kind, entries = given.dtype.kind, (list(given.flat) if given.dtype.kind == "O" else [])  # numbers are not looped over
+    kind, entries = given.dtype.kind, (list(given.flat) if given.dtype.kind == "O" else [])  # of objects only
     if given.ndim:
         missing = sum(_is_missing(entry) for entry in entries)
         if missing:
