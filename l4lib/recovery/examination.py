@@ -17,7 +17,7 @@ import numpy as np
 
 from l4lib.data import Samples, fourth_powers
 from l4lib.quartic import inner, project
-from l4lib.recovery.cumulants import CovarianceFit, covariance_fit, cumulant_map, fourth_inverse, separated
+from l4lib.recovery.cumulants import OWN, CovarianceFit, covariance_fit, cumulant_map, fourth_inverse
 from l4lib.recovery.evidence import Test
 from l4lib.recovery.pool import SampleMoment, climb, distinct
 from l4lib.recovery.search import Found
@@ -29,7 +29,7 @@ _PART = 4096
 """Samples from which standard errors are taken."""
 _CALIBRATED_FROM = 8
 """Dimension below which a second search is compared."""
-EXCESS, OWN, HALVES, SETTLED, COVARIANCE, SECOND = 2.0, 0.4, 0.08, 0.1, 0.35, 0.05
+EXCESS, HALVES, SETTLED, COVARIANCE, SECOND = 2.0, 0.08, 0.1, 0.35, 0.05
 """Limits of the tests of these names."""
 NOISE = 2.0
 """Limit of a cumulant in Gaussian standard errors over √n; searches in noise found at most 0.9 (measured)."""
@@ -276,8 +276,7 @@ def examine(
 
 def _between_halves(samples: Samples, found: Found) -> Array:
     """1 − |correlation|, in data coordinates, of the atoms by the last pass over either half; 2 where there is none."""
-    last, inverse = found.last, samples.whitening.inverse
-    ends = [project(inverse @ separated(G, last.Q, found.A, steps=2).A) for G in (last.first, last.second)]
+    ends = [project(samples.whitening.inverse @ end.A) for end in found.ends]
     return np.nan_to_num(1.0 - np.abs(inner(*ends)), nan=2.0)
 
 
