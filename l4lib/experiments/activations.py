@@ -177,6 +177,6 @@ def _cells() -> tuple[Cell, ...]:
 E13 = Experiment(
     id="E13",
     question="Do two searches find the same features in the activations of a small language model?",
-    cells={"full": _cells()},
+    cells={"quick": _cells()[:1], "full": _cells()},
     trial=_agreement,
 )
