@@ -209,7 +209,7 @@ def test_the_generator_keeps_its_promises():
         (lambda rng: make_superposition((3, 4), 10, 0.0, rng=rng), r"theta: expected probabilities in \(0, 1\]"),
         (lambda rng: make_superposition((3, 4), 10, [0.1, 0.2], rng=rng), "one for each of 4 features"),
         (lambda rng: make_superposition((3, 4), 10, 0.1, law="gamma", rng=rng), "law: expected one of exponential"),
-        (lambda rng: make_superposition((3, 2), 9, [0.4, 0.1], together=0.3, rng=rng), "together: expected a number from"),
+        (lambda rng: make_superposition((3, 2), 9, [0.4, 0.1], together=0.3, rng=rng), "together: expected a number"),
         (lambda rng: make_superposition((3, 4), 10, 0.4, noise=-1, rng=rng), "noise: expected a standard deviation"),
         (lambda rng: power_law(4, 3.0, 2.0), "active: expected at most 1.424 for 4 features"),
         (lambda rng: excess_kurtosis("constant", 1.0), "expected coefficients that vary"),
