@@ -152,8 +152,7 @@ def _cells(methods: Mapping[str, tuple[float, ...]], draws: int, **params: Any) 
     )
 
 
-_RIVALS = {"l4": (0.0,), "untied": (1.0,), "spams": (2.0,)}
-_LARGE = {"l4": (0.0,), "untied": (1.0,)}
+_RIVALS = {"l4": (0.0,), "untied": (1.0,), "spams": (1.0,)}
 _CHANGES: tuple[dict[str, Any], ...] = (
     {"noise": 0.3},
     {"noise": 1.0},
@@ -174,12 +173,14 @@ def _full() -> tuple[Cell, ...]:
     sweep = (0.5, 1.0, 2.0, 4.0)
     methods = {"l4": (0.0,), "tied": sweep, "untied": sweep, "top-k": (3.0, 6.0, 12.0), "spams": sweep}
     cells = [*_cells(methods, 2, **base)]
-    # Sizes: as many features as dimensions, twice and four times as many.
+    # Sizes: as many features as dimensions, twice and four times as many; penalties were chosen on other draws.
     for ratio in (1, 2, 4):
+        large = {"l4": (0.0,), "untied": (ratio / 2,)}
+        rivals = {**large, "spams": (max(1.0, ratio / 2),)}
         ica = {"fastica": (0.0,)} if ratio == 1 else {}
-        cells += _cells({**_RIVALS, "tied": (1.0,), "top-k": (6.0,), **ica}, 3, n=64, m=64 * ratio, p=40_000)
-        cells += _cells({**_RIVALS, "top-k": (8.0,), **ica}, 2, n=128, m=128 * ratio, p=60_000, active=8)
-        cells += _cells(_LARGE, 1, n=256, m=256 * ratio, p=80_000, active=12)
+        cells += _cells({**rivals, "tied": (ratio / 2,), "top-k": (6.0,), **ica}, 3, n=64, m=64 * ratio, p=40_000)
+        cells += _cells({**rivals, "top-k": (8.0,), **ica}, 2, n=128, m=128 * ratio, p=60_000, active=8)
+        cells += _cells(large, 1, n=256, m=256 * ratio, p=80_000, active=12)
     # Samples, what breaks the model, and where an autoencoder starts.
     for p in (1_500, 5_000, 15_000):
         cells += _cells(_RIVALS, 2, **{**base, "p": p})
@@ -187,13 +188,13 @@ def _full() -> tuple[Cell, ...]:
         cells += _cells(_RIVALS, 2, **{**base, **change})
     for start in ("random", "samples", "l4"):
         cells += _cells({"tied": (1.0,), "untied": (1.0,)}, 2, **base, start=start)
-        cells += _cells({"untied": (1.0,)}, 2, **{**base, "m": 256}, start=start)
+        cells += _cells({"untied": (2.0,)}, 2, **{**base, "m": 256}, start=start)
     return tuple({cell.name: cell for cell in cells}.values())
 
 
 E12 = Experiment(
     id="E12",
     question="Which features in superposition do sparse autoencoders find, and which do fourth moments?",
-    cells={"quick": _cells(_LARGE, 1, n=64, m=128, p=10_000), "full": _full()},
+    cells={"quick": _cells(_RIVALS, 1, n=64, m=128, p=10_000), "full": _full()},
     trial=_compared,
 )
