@@ -20,7 +20,7 @@ __all__ = ["E13", "glosses"]
 
 _Rng = Callable[[str], np.random.Generator]
 
-_SENTENCES = {"layer 3": 8_000, "output": 20_000}
+_SENTENCES = {"layer 3": 8_000, "output": 12_000}
 _TOKENS = 60_000
 _KEPT = 2_000
 _FLAT = 1e-8
@@ -168,7 +168,7 @@ def _cells() -> tuple[Cell, ...]:
     ):
         for method in ("l4", "untied", "top-k"):
             other = "untied" if method == "l4" and control == "real" else None
-            if method != "top-k" or control == "real":
+            if method != "top-k" or (control, features) == ("real", 384):
                 params = {"where": where, "control": control, "features": features, "method": method, "other": other}
                 cells.append(Cell(params, 1))
     return tuple(cells)

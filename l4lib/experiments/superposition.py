@@ -172,23 +172,23 @@ def _full() -> tuple[Cell, ...]:
     # Sensitivity to the penalty.
     sweep = (0.5, 1.0, 2.0, 4.0)
     methods = {"l4": (0.0,), "tied": sweep, "untied": sweep, "top-k": (3.0, 6.0, 12.0), "spams": sweep}
-    cells = [*_cells(methods, 2, **base)]
+    cells = [*_cells(methods, 1, **base)]
     # Sizes: as many features as dimensions, twice and four times as many; penalties were chosen on other draws.
     for ratio in (1, 2, 4):
         large = {"l4": (0.0,), "untied": (ratio / 2,)}
         rivals = {**large, "spams": (max(1.0, ratio / 2),)}
         ica = {"fastica": (0.0,)} if ratio == 1 else {}
-        cells += _cells({**rivals, "tied": (ratio / 2,), "top-k": (6.0,), **ica}, 3, n=64, m=64 * ratio, p=40_000)
-        cells += _cells({**rivals, "top-k": (8.0,), **ica}, 2, n=128, m=128 * ratio, p=60_000, active=8)
+        cells += _cells({**rivals, "tied": (ratio / 2,), "top-k": (6.0,), **ica}, 2, n=64, m=64 * ratio, p=40_000)
+        cells += _cells({**rivals, "top-k": (8.0,)}, 1, n=128, m=128 * ratio, p=60_000, active=8)
         cells += _cells(large, 1, n=256, m=256 * ratio, p=80_000, active=12)
     # Samples, what breaks the model, and where an autoencoder starts.
     for p in (1_500, 5_000, 15_000):
         cells += _cells(_RIVALS, 2, **{**base, "p": p})
     for change in _CHANGES:
-        cells += _cells(_RIVALS, 2, **{**base, **change})
+        cells += _cells(_RIVALS, 1, **{**base, **change})
     for start in ("random", "samples", "l4"):
-        cells += _cells({"tied": (1.0,), "untied": (1.0,)}, 2, **base, start=start)
-        cells += _cells({"untied": (2.0,)}, 2, **{**base, "m": 256}, start=start)
+        cells += _cells({"tied": (1.0,), "untied": (1.0,)}, 1, **base, start=start)
+        cells += _cells({"untied": (2.0,)}, 1, **{**base, "m": 256}, start=start)
     return tuple({cell.name: cell for cell in cells}.values())
 
 
