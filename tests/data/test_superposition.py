@@ -167,16 +167,61 @@ def test_symmetric_amplitudes_leave_one_term_and_an_open_gate_none():
     assert np.allclose(shared_gate_cumulant(free, 1.0, zeta), free[3] @ zeta**4)
 
 
+def pair_states(gate, given):
+    """Values of two binary coefficients behind one gate, and their probabilities."""
+    values = np.array([[0, 0, 1, 1], [0, 1, 0, 1]])
+    weights = gate * np.prod(np.where(values == 1, given[:, None], 1 - given[:, None]), axis=0)
+    weights[0] += 1 - gate
+    return values, weights
+
+
+def mixed(values, weights):
+    """Standardised cross-cumulants p_12, p_21, r and the correlation of a pair."""
+    centred = values - (values @ weights)[:, None]
+    x, y = centred / np.sqrt((centred**2 @ weights)[:, None])
+    c = (x * y) @ weights
+    return (x**3 * y) @ weights - 3 * c, (x * y**3) @ weights - 3 * c, (x**2 * y**2) @ weights - 1 - 2 * c * c, c
+
+
 @pytest.mark.claim("shared-gate")
-def test_the_bound_of_the_cross_terms_of_a_pair_holds_and_is_attained_in_part():
+@pytest.mark.parametrize("n", [3, 4])
+def test_the_bound_for_pairs_holds_at_its_worst_point(n):
     rng = np.random.default_rng(5)
-    for _ in range(200):
-        p, r = rng.uniform(-1, 1, 2)
-        t = np.linspace(0, 2 * np.pi, 400)
-        c, s = np.cos(t), np.sin(t)
-        cross = 4 * p * (c**3 * s + c * s**3) + 6 * r * c**2 * s**2
-        assert np.abs(cross).max() <= 2 * abs(p) + 1.5 * abs(r) + 1e-12
-        assert np.abs(cross).max() >= max(2 * abs(p), 1.5 * abs(r)) - 1e-3
+    A = random_unit(n, 4, rng=rng)
+    pairs = [pair_states(0.3, np.array([0.6, 0.8])), pair_states(0.15, np.array([0.5, 0.9]))]
+    states = np.vstack([np.repeat(pairs[0][0], 4, axis=1), np.tile(pairs[1][0], 4)])
+    weights = np.outer(pairs[0][1], pairs[1][1]).ravel()
+    centred = states - (states @ weights)[:, None]
+    variance = centred**2 @ weights
+    second = A @ (centred * weights) @ centred.T @ A.T
+    values, axes = np.linalg.eigh(second)
+    W = (axes / np.sqrt(values)) @ axes.T
+    B = W @ A * np.sqrt(variance)
+    kurt = centred**4 @ weights / variance**2 - 3
+    cross = [mixed(*pair) for pair in pairs]
+
+    def delta(Q):
+        fourth = (Q.T @ W @ A @ centred) ** 4 @ weights
+        return fourth - 3 - kurt @ (B.T @ Q) ** 4
+
+    Q = random_unit(n, 20, rng=rng)
+    z = B.T @ Q
+    formula = sum(
+        4 * (p * z[2 * k] ** 3 * z[2 * k + 1] + s * z[2 * k] * z[2 * k + 1] ** 3)
+        + 6 * r * z[2 * k] ** 2 * z[2 * k + 1] ** 2
+        for k, (p, s, r, _) in enumerate(cross)
+    )
+    assert np.allclose(delta(Q), formula)
+    rho = max(abs(c) for *_, c in cross)
+    bound = max(2 * max(abs(p), abs(s)) + 1.5 * abs(r) for p, s, r, _ in cross) / (1 - rho) ** 2
+    for start in Q.T[:6]:
+        for sign in (1, -1):
+            end = minimize(lambda q, t=sign: t * delta((q / np.linalg.norm(q))[:, None])[0], start)
+            assert abs(end.fun) <= bound
+    zeta = np.array([0.4, -1.1])  # the same coefficients as in the formula with a gate
+    c = gated_cumulants("constant", np.array([0.6, 0.8]))
+    direct = cumulants(zeta @ pairs[0][0], pairs[0][1])[3]
+    assert shared_gate_cumulant(c, 0.3, zeta) == pytest.approx(direct)
 
 
 def test_the_generator_keeps_its_promises():
