@@ -159,9 +159,9 @@ _CHANGES: tuple[dict[str, Any], ...] = (
     {"together": 0.5},
     {"together": 0.8},
     {"together": 1.0},
-    {"exponent": 1.0},
+    {"exponent": 1.0, "active": 4},
     {"active": 12},
-    {"active": 24},
+    {"active": 20},
     {"law": "uniform"},
     {"law": "constant"},
 )
@@ -177,16 +177,21 @@ def _full() -> tuple[Cell, ...]:
     for ratio in (1, 2, 4):
         large = {"l4": (0.0,), "untied": (ratio / 2,)}
         rivals = {**large, "spams": (max(1.0, ratio / 2),)}
+        extra = {"tied": (ratio / 2,), "top-k": (6.0,)}
         ica = {"fastica": (0.0,)} if ratio == 1 else {}
-        cells += _cells({**rivals, "tied": (ratio / 2,), "top-k": (6.0,), **ica}, 2, n=64, m=64 * ratio, p=40_000)
-        cells += _cells({**rivals, "top-k": (8.0,)}, 1, n=128, m=128 * ratio, p=60_000, active=8)
-        cells += _cells(large, 1, n=256, m=256 * ratio, p=80_000, active=12)
+        cells += _cells({**rivals, **extra, **ica}, 2 if ratio < 4 else 1, n=64, m=64 * ratio, p=40_000)
+        cells += _cells(rivals, 2 if ratio == 4 else 1, n=64, m=64 * ratio, p=40_000)
+        cells += _cells(
+            {**rivals, "top-k": (8.0,)} if ratio == 1 else rivals, 1, n=128, m=128 * ratio, p=60_000, active=8
+        )
+        cells += _cells(large if ratio < 4 else {"l4": (0.0,)}, 1, n=256, m=256 * ratio, p=80_000, active=12)
     # Samples, what breaks the model, and where an autoencoder starts.
     for p in (1_500, 5_000, 15_000):
-        cells += _cells(_RIVALS, 2, **{**base, "p": p})
+        cells += _cells(_RIVALS, 1, **{**base, "p": p})
     for change in _CHANGES:
         cells += _cells(_RIVALS, 1, **{**base, **change})
-    for start in ("random", "samples", "l4"):
+    cells += _cells({"untied": (2.0, 4.0), "spams": (2.0, 4.0)}, 1, **base, noise=1.0)
+    for start in ("samples", "l4"):
         cells += _cells({"tied": (1.0,), "untied": (1.0,)}, 1, **base, start=start)
         cells += _cells({"untied": (2.0,)}, 1, **{**base, "m": 256}, start=start)
     return tuple({cell.name: cell for cell in cells}.values())
