@@ -1,5 +1,6 @@
 """Chapter *Superposition and sparse autoencoders*: what the records say, and the parts that run without PyTorch."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 import l4lib
 from l4lib.data import power_law
-from l4lib.experiments import EXPERIMENTS, Cell
+from l4lib.experiments import EXPERIMENTS, Cell, read_record
 from l4lib.experiments.activations import glosses
 from l4lib.experiments.autoencoder import activations, train
 from l4lib.experiments.superposition import draw_superposition
@@ -66,3 +67,75 @@ def test_a_failed_import_is_a_failed_trial(monkeypatch):
     cell = next(cell for cell in E12.cells["full"] if cell.params["method"] == "tied")
     row = E12.run_trial(Cell({**cell.params, "p": 1_500}, 1), 0)
     assert row["error"].startswith("ImportError: sparse autoencoders are trained with PyTorch")
+
+
+def recorded(**wanted):
+    """Rows of E12 on data of the model, with changes."""
+    base = {"exponent": 0.5, "law": "exponential", "together": 0.0, "noise": 0.1, "start": "random", **wanted}
+    table = read_record("E12").table.fillna({"together": 0.0})
+    keep = np.logical_and.reduce([table[name] == value for name, value in base.items()])
+    return table[keep]
+
+
+def one(method, setting=None, **wanted):
+    rows = recorded(**{"n": 64, "m": 128, "p": 40_000, "active": 6, "draw": 0, "method": method, **wanted})
+    rows = rows if setting is None else rows[rows["setting"] == setting]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+@pytest.mark.claim("sae-comparison")
+def test_what_the_comparison_says():
+    record = read_record("E12")
+    assert record.provenance["failed"] == 0 and len(record.table) >= 60
+    assert (record.table["low"] <= record.table["mmcs"]).all() and (record.table["mmcs"] <= record.table["high"]).all()
+    for n, active, p in ((64, 6, 40_000), (128, 8, 60_000), (256, 12, 80_000)):
+        for ratio in (1, 2, 4):
+            rows = recorded(n=n, m=n * ratio, p=p, active=active)
+            mine, others = rows[rows["method"] == "l4"], rows[rows["method"] != "l4"]
+            share = mine["found"].sum() / mine["m"].sum()
+            assert share >= (1.0 if ratio < 4 else 0.975)
+            if len(others):
+                assert share >= others["found"].max() / (n * ratio) - 0.01
+                assert mine["cpu"].max() <= others[others["method"] == "untied"]["cpu"].min() / 5
+            if ratio == 1 and n < 256:  # where the autoencoder is the more accurate one
+                assert rows[rows["method"] == "untied"]["mmcs"].min() > mine["mmcs"].max()
+    # where the autoencoder and spams win: few samples, constant amplitudes
+    for p in (1_500, 5_000):
+        assert one("untied", p=p)["found"] >= one("l4", p=p)["found"] + 8
+        assert one("spams", p=p)["found"] >= one("l4", p=p)["found"] + 8
+        assert one("l4", p=p)["complete"] not in (True, "True")
+    assert one("untied", law="constant")["found"] > one("l4", law="constant")["found"]
+    # noise as strong as the signal: a penalty that was right without it finds nothing, another one as much as l4
+    noisy = {setting: one("untied", setting, noise=1.0)["found"] for setting in (1.0, 2.0, 4.0)}
+    assert noisy[1.0] < 10 and noisy[2.0] >= one("l4", noise=1.0)["found"] >= 118
+    # sensitivity
+    tied = recorded(n=64, m=128, p=40_000, active=6, draw=0, method="tied")["found"]
+    untied = recorded(n=64, m=128, p=40_000, active=6, draw=0, method="untied")["found"]
+    assert tied.max() < untied.max() == 128 and tied.min() < 10 and untied.min() > 110
+
+
+@pytest.mark.claim("sae-comparison")
+def test_recorded_trials_are_run_again():
+    """One of the cheap ones: the search of this book, on the smallest data."""
+    cell = next(c for c in E12.cells["full"] if c.params["m"] == 64 and c.params["method"] == "l4")
+    row = E12.run_trial(cell, 0)
+    old = one("l4", m=64)
+    for name in ("mmcs", "back", "found", "coded"):
+        assert row[name] == pytest.approx(old[name], rel=0.01)
+    names = {"n", "m", "p", "method", "setting", "draw", "start", "law", "noise", "active", "exponent"}
+    grid = {tuple(cell.params[name] for name in sorted(names)) for cell in E12.cells["full"]}
+    rows = {tuple(row[name] for name in sorted(names)) for row in read_record("E12").table.to_dict("records")}
+    assert grid == rows
+
+
+@pytest.mark.claim("sae-start")
+def test_what_a_start_is_worth():
+    for m, method, setting in ((128, "tied", 1.0), (128, "untied", 1.0), (256, "untied", 2.0)):
+        rows = {start: one(method, setting, m=m, start=start) for start in ("random", "samples", "l4")}
+        losses = {start: json.loads(row["losses"]) for start, row in rows.items()}
+        assert rows["l4"]["mmcs"] > rows["random"]["mmcs"] > rows["samples"]["mmcs"]
+        assert rows["l4"]["found"] > rows["random"]["found"] > rows["samples"]["found"]
+        assert rows["l4"]["dead"] <= rows["random"]["dead"]
+        assert (losses["l4"][-1] < losses["random"][-1]) == (m == 128)  # a lower loss with fewer true features
+        assert losses["l4"][1] < losses["random"][1] and losses["l4"][4] < losses["random"][4]
