@@ -138,4 +138,6 @@ def test_what_a_start_is_worth():
         assert rows["l4"]["found"] > rows["random"]["found"] > rows["samples"]["found"]
         assert rows["l4"]["dead"] <= rows["random"]["dead"]
         assert (losses["l4"][-1] < losses["random"][-1]) == (m == 128)  # a lower loss with fewer true features
-        assert losses["l4"][1] < losses["random"][1] and losses["l4"][4] < losses["random"][4]
+        if m == 128:
+            first = {start: np.argmax(np.array(path) <= 1.05 * losses["random"][-1]) for start, path in losses.items()}
+            assert 0 < first["l4"] <= 0.65 * first["random"]
