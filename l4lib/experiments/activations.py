@@ -22,7 +22,7 @@ _Rng = Callable[[str], np.random.Generator]
 
 _SENTENCES, _TOKENS = 4_000, 40_000
 _KEPT = 2_000
-_FLAT = 1e-8
+_FLAT = 1e-6
 """A direction with a smaller share of the largest variance is left out."""
 _STEPS, _PENALTY, _ACTIVE = 1000, 2.0, 32
 SHARED = 0.9
@@ -67,8 +67,10 @@ def _real(layer: int) -> tuple[Array, tuple[str, ...]]:
     texts = glosses(_SENTENCES, rng=rng)
     Y, labels = activations(texts, layer)
     Y = Y - Y.mean(axis=1, keepdims=True)
-    variances, axes = np.linalg.eigh(Y @ Y.T / Y.shape[1])
-    if variances[0] < _FLAT * variances[-1]:  # layer normalisation leaves a linear relation: turn it to the last axis
+    while True:  # layer normalisation leaves linear relations: turn each to the last axis, and leave that out
+        variances, axes = np.linalg.eigh(Y @ Y.T / Y.shape[1])
+        if variances[0] > _FLAT * variances[-1]:
+            break
         normal = axes[:, 0] - np.eye(Y.shape[0])[-1]
         Y = (Y - np.outer(2 * normal / (normal @ normal), normal @ Y))[:-1]
     order = rng.permutation(Y.shape[1])[:_TOKENS]
