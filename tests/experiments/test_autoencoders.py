@@ -95,6 +95,7 @@ def test_what_the_comparison_says():
             mine, others = rows[rows["method"] == "l4"], rows[rows["method"] != "l4"]
             share = mine["found"].sum() / mine["m"].sum()
             assert share >= (1.0 if ratio < 4 else 0.975)
+            assert ratio < 4 or set(mine["complete"].astype(str)) == {"False"}
             if len(others):
                 assert share >= others["found"].max() / (n * ratio) - 0.01
                 assert mine["cpu"].max() <= others[others["method"] == "untied"]["cpu"].min() / 5
@@ -141,3 +142,22 @@ def test_what_a_start_is_worth():
         if m == 128:
             first = {start: np.argmax(np.array(path) <= 1.05 * losses["random"][-1]) for start, path in losses.items()}
             assert 0 < first["l4"] <= 0.65 * first["random"]
+
+
+@pytest.mark.claim("activations")
+def test_what_the_activations_say():
+    record = read_record("E13")
+    assert record.provenance["failed"] == 0 and len(record.table) == len(EXPERIMENTS["E13"].cells["full"])
+    table = record.table.set_index(["layer", "control", "features", "method"])
+    for layer in (3, 6):
+        real, noise = (table.loc[(layer, control, 384)] for control in ("real", "Gaussian"))
+        assert real.loc["l4", "shared"] > real.loc["untied", "shared"] > 0.1
+        assert noise["shared"].max() <= 0.02 and noise["kurtosis"].abs().max() < 0.5
+        assert real.loc["l4", "kurtosis"] > 2 * real.loc["untied", "kurtosis"] > 2 * real["random kurtosis"].max()
+        assert 0.05 < real.loc["l4", "shared across"] < real.loc["l4", "shared"] < 0.75
+        assert noise["agreement"].min() > 1.5 * noise["chance"].max()
+    turned, real = table.loc[(3, "rotated", 384)], table.loc[(3, "real", 384)]
+    assert (turned["shared"] - real["shared"]).abs().max() < 0.06
+    assert table.loc[(3, "real", 768)].loc["l4", "shared"] > real.loc["l4", "shared"]
+    assert table.loc[(3, "real", 768)].loc["untied", "shared"] < real.loc["untied", "shared"]
+    assert not table["complete"].dropna().astype(str).eq("True").any()
