@@ -151,10 +151,11 @@ def test_what_the_activations_say():
     table = record.table.set_index(["layer", "control", "features", "method"])
     for layer in (3, 6):
         real, noise = (table.loc[(layer, control, 384)] for control in ("real", "Gaussian"))
-        assert real.loc["l4", "shared"] > real.loc["untied", "shared"] > 0.1
+        more, less = ("l4", "untied") if layer == 3 else ("untied", "l4")
+        assert 0.5 > real.loc[more, "shared"] > real.loc[less, "shared"] > 0.25
         assert noise["shared"].max() <= 0.02 and noise["kurtosis"].abs().max() < 0.5
-        assert real.loc["l4", "kurtosis"] > 2 * real.loc["untied", "kurtosis"] > 2 * real["random kurtosis"].max()
-        assert 0.05 < real.loc["l4", "shared across"] < real.loc["l4", "shared"] < 0.75
+        assert real.loc["l4", "kurtosis"] > real.loc["untied", "kurtosis"] > 5 * real["random kurtosis"].max()
+        assert 0.1 < real.loc["l4", "shared across"] < 0.2
         assert noise["agreement"].min() > 1.5 * noise["chance"].max()
     turned, real = table.loc[(3, "rotated", 384)], table.loc[(3, "real", 384)]
     assert (turned["shared"] - real["shared"]).abs().max() < 0.06
