@@ -148,7 +148,7 @@ def test_what_a_start_is_worth():
 def test_what_the_activations_say():
     record = read_record("E13")
     assert record.provenance["failed"] == 0 and len(record.table) == len(EXPERIMENTS["E13"].cells["full"])
-    table = record.table.set_index(["layer", "control", "features", "method"])
+    table = record.table.set_index(["layer", "control", "features", "method"]).sort_index()
     for layer in (3, 6):
         real, noise = (table.loc[(layer, control, 384)] for control in ("real", "Gaussian"))
         more, less = ("l4", "untied") if layer == 3 else ("untied", "l4")
