@@ -1,7 +1,7 @@
 """Boxes that open: proofs and claim cards as ``<details>``, one line each until a reader wants more.
 
 A proof gets an id made from what it proves, ends with ∎, and is opened by a click, the keyboard, a link into it, by
-printing (``book.js``), or by the page's *open all*. In LaTeX everything is open.
+printing (``book.js``), or by the page's *open all*. In print everything is open.
 """
 
 from __future__ import annotations
@@ -43,24 +43,30 @@ def depart_summary_html(self: Any, _node: summary) -> None:
     self.body.append("</summary>\n")
 
 
-def visit_folded_latex(self: Any, _node: folded) -> None:
-    """A paragraph of its own."""
-    self.body.append("\n\\par\\smallskip\\noindent ")
+def _card_kind(node: folded) -> str:
+    """The status of a claim card; ``l4book.sty`` has a colour of this name."""
+    return next(name.removeprefix("claim-") for name in node["classes"] if name != "claim-card")
 
 
-def depart_folded_latex(self: Any, _node: folded) -> None:
-    """End of the paragraph."""
-    self.body.append("\n\\par\\smallskip\n")
+def visit_folded_latex(self: Any, node: folded) -> None:
+    """A card with a coloured line, or the text of a proof."""
+    begin = f"\\begin{{lfourcard}}{{{_card_kind(node)}}}" if "claim-card" in node["classes"] else "\\begin{lfourproof}"
+    self.body.append("\n\n" + "".join(self.hypertarget(name) for name in node["ids"]) + f"\n{begin}")
 
 
-def visit_summary_latex(self: Any, _node: summary) -> None:
-    """The line in italics."""
-    self.body.append("\\textit{")
+def depart_folded_latex(self: Any, node: folded) -> None:
+    """Close it."""
+    self.body.append("\n\\end{lfourcard}\n" if "claim-card" in node["classes"] else "\n\\end{lfourproof}\n")
 
 
-def depart_summary_latex(self: Any, _node: summary) -> None:
-    """A full stop after the line."""
-    self.body.append("}. ")
+def visit_summary_latex(self: Any, node: summary) -> None:
+    """The line of a card, or the word *Proof* before its first sentence."""
+    self.body.append("" if "claim-card" in node.parent["classes"] else "\\textit{")
+
+
+def depart_summary_latex(self: Any, node: summary) -> None:
+    """End the line of a card; a full stop after the word."""
+    self.body.append("\n\n" if "claim-card" in node.parent["classes"] else ".}\\enspace{}")
 
 
 def _without_word(paragraph: nodes.Node) -> None:

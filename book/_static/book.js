@@ -27,11 +27,12 @@
     if (heading) { heading.insertAdjacentElement("afterend", button); }
   }
   function printing() {
+    const proofs = function () { return folds().filter(function (b) { return b.classList.contains("proof-fold"); }); };
     window.addEventListener("beforeprint", function () {
-      folds().forEach(function (b) { b.dataset.was = b.open ? "1" : ""; b.open = true; });
+      proofs().forEach(function (b) { b.dataset.was = b.open ? "1" : ""; b.open = true; });
     });
     window.addEventListener("afterprint", function () {
-      folds().forEach(function (b) { b.open = b.dataset.was === "1"; });
+      proofs().forEach(function (b) { b.open = b.dataset.was === "1"; });
     });
   }
   function ledger(box) {
