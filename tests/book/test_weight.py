@@ -10,12 +10,7 @@ from weight import bundle, icon_fonts, purged, words_in_use
 
 LIMIT, UNPACKED, REQUESTS = 600_000, 1_700_000, 32
 """Bytes of a page without its figures, packed by gzip as hosts send it and unpacked, and how many files."""
-TYPICAL = (
-    "book/welcome",
-    "book/landscape/global_theorem",
-    "book/landscape/population_to_samples",
-    "book/reference/claims",
-)
+TYPICAL = ("welcome", "landscape/global_theorem", "landscape/population_to_samples", "reference/claims")
 
 
 def rules(text):
