@@ -211,7 +211,12 @@ def html_badge(self: Any, node: nodes.Element) -> None:
 
 
 def text_badge(self: Any, node: nodes.Element) -> None:
-    (self.add_text if hasattr(self, "add_text") else self.body.append)(f"({WORDS[node['kind']]})")
+    self.add_text(f"({WORDS[node['kind']]})")
+    raise nodes.SkipNode
+
+
+def latex_badge(self: Any, node: nodes.Element) -> None:
+    self.body.append(KINDS[node["kind"]])
     raise nodes.SkipNode
 
 
@@ -275,7 +280,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(
         headline, html=(html_headline, html_headline_end), latex=(latex_headline, latex_headline_end), text=plain
     )
-    app.add_node(badge, html=(html_badge, nothing), latex=(text_badge, nothing), text=(text_badge, nothing))
+    app.add_node(badge, html=(html_badge, nothing), latex=(latex_badge, nothing), text=(text_badge, nothing))
     app.add_node(gate)
     app.connect("config-inited", name_exercises, priority=900)
     app.connect("doctree-read", close_gates)

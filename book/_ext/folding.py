@@ -50,8 +50,9 @@ def _card_kind(node: folded) -> str:
 
 def visit_folded_latex(self: Any, node: folded) -> None:
     """A card with a coloured line, or the text of a proof."""
+    names = [name for name in node["ids"] if not name.startswith("claim-")]  # the target before a card has this one
     begin = f"\\begin{{lfourcard}}{{{_card_kind(node)}}}" if "claim-card" in node["classes"] else "\\begin{lfourproof}"
-    self.body.append("\n\n" + "".join(self.hypertarget(name) for name in node["ids"]) + f"\n{begin}")
+    self.body.append("\n\n" + "".join(self.hypertarget(name) for name in names) + f"\n{begin}")
 
 
 def depart_folded_latex(self: Any, node: folded) -> None:

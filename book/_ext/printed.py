@@ -39,6 +39,12 @@ class PrintedBook(LaTeXBuilder):
 
     name = "latex"
 
+    def init(self) -> None:
+        """Name the document, when the first page is known."""
+        super().init()
+        title, author = self.config.project, self.config.author
+        self.config.latex_documents = [(self.config.root_doc, f"{NAME}.tex", title, author, "manual")]
+
     def assemble_doctree(self, indexfile: str, toctree_only: bool, appendices: list[str]) -> nodes.document:
         """All pages in the order of the table of contents."""
         self.docnames = {indexfile}
@@ -47,7 +53,7 @@ class PrintedBook(LaTeXBuilder):
         for part in parts:
             part.parent.remove(part)
         tree = new_document("<the book>", root.settings)
-        tree["docname"] = indexfile
+        tree["docname"] = NAME
         book = nodes.section("", nodes.title("", self.config.project))
         tree += book
         book += [latex("\\lfourplain"), self._page(indexfile, root)]
@@ -147,16 +153,16 @@ def gather_solutions(env: BuildEnvironment, book: nodes.Element) -> list[nodes.E
         if not folds:
             continue
         known = {node["ids"][0]: node for node in page.findall(exercise)}
-        title = env.titles[page["docname"]].astext()
-        section = nodes.section("", nodes.title("", title), docname=page["docname"], ids=["solutions"])
+        where = f"solutions/{page['docname']}"
+        section = nodes.section("", nodes.title("", env.titles[page["docname"]].astext()), docname=where, ids=["top"])
         for node in folds:
             name = next(iter(node.findall(headline)))["exercise"]
             node.parent.remove(node)
             if "exercise-solution" in node["classes"]:
                 node["ids"] = [f"solution-of-{name}"]
-                known[name] += latex(f"\\lfoursolution{{{page['docname']}:solution-of-{name}}}")
+                known[name] += latex(f"\\lfoursolution{{{where}:solution-of-{name}}}")
             section += node
-        chapters.append(addnodes.start_of_file("", section, docname=page["docname"]))
+        chapters.append(addnodes.start_of_file("", section, docname=where))
     if not chapters:
         return []
     whole = nodes.section("", nodes.title("", "Solutions to the exercises"), ids=["all-solutions"])
@@ -239,7 +245,6 @@ def copy_pdf(app: Sphinx, problem: Exception | None) -> None:
 def settings(_app: Sphinx, config: Config) -> None:
     """What the document is called and how it is set."""
     here = Path(__file__).parent
-    config.latex_documents = [(config.root_doc, f"{NAME}.tex", config.project, config.author, "manual")]
     config.latex_additional_files = [str(here / "l4book.sty")]
     config.latex_table_style = ["booktabs", "colorrows"]
     config.latex_domain_indices = False
@@ -255,7 +260,7 @@ def settings(_app: Sphinx, config: Config) -> None:
         "maketitle": "\\lfourtitle",
         "printindex": "",
         "makeindex": "",
-        "tocdepth": "\\setcounter{tocdepth}{0}",
+        "tocdepth": "\\setcounter{tocdepth}{1}",
     }
     config.latex_elements = {**elements, **config.latex_elements}
 
