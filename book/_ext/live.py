@@ -192,7 +192,9 @@ def note_records(app: Sphinx, doctree: nodes.document) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive."""
-    app.add_node(live_picture, html=(visit_html, depart_html), latex=(visit_latex, depart_latex), text=(nothing, nothing))
+    app.add_node(
+        live_picture, html=(visit_html, depart_html), latex=(visit_latex, depart_latex), text=(nothing, nothing)
+    )
     app.add_directive("live", Live)
     app.connect("html-page-context", load_script)
     app.connect("doctree-read", note_records)
