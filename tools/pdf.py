@@ -86,8 +86,8 @@ def number_problems(aux: str, environment: Any) -> list[str]:
     """Where figures, tables or equations are counted differently than on the site."""
     printed, found = printed_numbers(aux), []
     for page, kinds in environment.toc_fignumbers.items():
-        for kind in ("figure", "table"):
-            for label, number in kinds.get(kind, {}).items():
+        for kind in sorted(set(kinds) - {"displaymath"}):
+            for label, number in kinds[kind].items():
                 wanted, got = ".".join(map(str, number)), printed.get(f"{page}:{label}")
                 if got is not None and got != wanted:
                     found.append(f"{kind} {label} is {got} in print and {wanted} on the site")

@@ -242,9 +242,10 @@ def html_headline_end(self: Any, node: nodes.Element) -> None:
 
 
 def latex_start(self: Any, node: nodes.Element) -> None:
-    if node.get("ids"):
-        self.body.append(self.hypertarget_to(node))
     self.body.append("\n\\par\\medskip\n")
+    if node.get("ids"):
+        counted = numbers(self.builder.env).get(node["ids"][0], "")
+        self.body.append(f"\\lfourcounted{{{counted}}}{self.hypertarget_to(node, anchor=True)}\n")
 
 
 def latex_headline(self: Any, _node: nodes.Element) -> None:

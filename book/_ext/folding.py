@@ -83,8 +83,6 @@ def _proved(node: nodes.Node) -> nodes.Element | None:
     for sibling in reversed(parent.children[: parent.index(node)]):
         if isinstance(sibling, NUMBERED):
             return sibling
-        if isinstance(sibling, (proof_node, folded)) and "proof" in sibling.get("classes", ["proof"]):
-            return None
     return None
 
 
@@ -93,10 +91,15 @@ def fold_proofs(_app: Sphinx, doctree: nodes.document) -> None:
     for section in doctree.findall(nodes.section):
         if "proof-content" in section["ids"]:
             section["ids"] = [f"{section.parent['label']}-content"]
+    seen: set[str] = set()
     for count, node in enumerate(list(doctree.findall(proof_node)), 1):
         body = node.children[0]
         box = _proved(node)
-        fold = folded(classes=["proof-fold"], ids=[f"proof-of-{box['label']}" if box is not None else f"proof-{count}"])
+        name = f"proof-of-{box['label']}" if box is not None else f"proof-{count}"
+        if name in seen:  # a second proof of the same
+            name = f"{name}-{count}"
+        seen.add(name)
+        fold = folded(classes=["proof-fold"], ids=[name])
         fold += summary("", "Proof")
         content = list(body.children)
         if content:

@@ -26,6 +26,8 @@ from sphinx.util.nodes import inline_all_toctrees
 NAME = "l4-companion"
 LEFT_OUT = ("book/reference/api/",)
 """Pages that are not printed."""
+HIGHEST = 640
+"""Pixels of the site, of which a page has 930."""
 FRONT, SOLUTIONS = "About this book", "Solutions"
 
 
@@ -57,14 +59,21 @@ class PrintedBook(LaTeXBuilder):
         book = nodes.section("", nodes.title("", self.config.project))
         tree += book
         book += [latex("\\lfourplain"), self._page(indexfile, root)]
-        next(iter(book[-1].findall(nodes.title))).children = [nodes.Text(FRONT)]
+        next(iter(book[-1].findall(nodes.title))).replace_self(nodes.title("", FRONT))
         for part in parts:
             names = [name for _, name in part["entries"] if self._is_printed(name)]
             book += latex(f"\\part{{{part['caption']}}}\n\\{'lfournumbered' if part['numbered'] else 'lfourplain'}")
             for name in names:
                 book += latex(_counters(self.env, name))
                 book += self._page(name, self.env.get_doctree(name))
-        for change in (leave_out_code, unfold_dropdowns, shorten_cards, without_card_links):
+        for change in (
+            leave_out_code,
+            unfold_dropdowns,
+            shorten_cards,
+            shorten_ledger,
+            without_card_links,
+            fit_figures,
+        ):
             change(tree)
         if self.config.course_solutions and (solutions := gather_solutions(self.env, book)):
             book += [latex(f"\\part{{{SOLUTIONS}}}\n\\lfourplain"), *solutions]
@@ -135,6 +144,36 @@ def shorten_cards(tree: nodes.Element) -> None:
             line = next(node for node in card.children if isinstance(node, summary))
             card.children = [line]
             line += latex(f"\\lfourledger{{book/reference/claims:ledger-{name.removeprefix('card-')}}}")
+    for status in list(tree.findall(nodes.inline)):
+        if "claim-status" in status["classes"]:
+            status.replace_self(latex(f"\\lfourstatus{{{status.astext()}}}"))
+
+
+def shorten_ledger(tree: nodes.Element) -> None:
+    """An entry without its command and its seconds, and with its tests in one line."""
+    for card in tree.findall(folded):
+        if not any(name.startswith("ledger-") for name in card["ids"]):
+            continue
+        for item in list(card.findall(nodes.definition_list_item)):
+            if item[0].astext() == "Seconds":
+                item.parent.remove(item)
+            if item[0].astext() == "Tests":
+                tests = [node for paragraph in item[1].children for node in paragraph.children]
+                commas = [node for test in tests for node in (nodes.Text(", "), test)][1:]
+                item[1].clear()
+                item[1] += nodes.paragraph("", "", *commas)
+        for command in list(card.findall(nodes.literal_block)):
+            card.remove(command)
+
+
+def fit_figures(tree: nodes.Element) -> None:
+    """No figure so high that its caption leaves the page."""
+    for image in tree.findall(nodes.image):
+        head = Path(image["uri"]).read_bytes()[:24] if Path(image["uri"]).suffix == ".png" else b""
+        wide, high = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
+        width = str(image.get("width", ""))
+        if wide and width.endswith("px") and (room := HIGHEST * wide / high) < float(width.removesuffix("px")):
+            image["width"] = f"{room:.0f}px"
 
 
 def without_card_links(tree: nodes.Element) -> None:
@@ -147,27 +186,37 @@ def without_card_links(tree: nodes.Element) -> None:
 
 def gather_solutions(env: BuildEnvironment, book: nodes.Element) -> list[nodes.Element]:
     """Take the solutions out of the chapters; the appendix with one section for each chapter."""
-    chapters: list[nodes.Element] = []
+    whole = nodes.section("", nodes.title("", "Solutions to the exercises"), ids=["all-solutions"])
     for page in list(book.findall(addnodes.start_of_file)):
         folds = list(page.findall(fold))
         if not folds:
             continue
         known = {node["ids"][0]: node for node in page.findall(exercise)}
-        where = f"solutions/{page['docname']}"
-        section = nodes.section("", nodes.title("", env.titles[page["docname"]].astext()), docname=where, ids=["top"])
+        name = page["docname"]
+        section = nodes.section("", nodes.title("", env.titles[name].astext()), docname=name, ids=["the-solutions"])
         for node in folds:
-            name = next(iter(node.findall(headline)))["exercise"]
+            label = next(iter(node.findall(headline)))["exercise"]
             node.parent.remove(node)
             if "exercise-solution" in node["classes"]:
-                node["ids"] = [f"solution-of-{name}"]
-                known[name] += latex(f"\\lfoursolution{{{where}:solution-of-{name}}}")
+                node["ids"] = [f"solution-of-{label}"]
+                known[label] += latex(f"\\lfoursolution{{{name}:solution-of-{label}}}")
             section += node
-        chapters.append(addnodes.start_of_file("", section, docname=where))
-    if not chapters:
-        return []
-    whole = nodes.section("", nodes.title("", "Solutions to the exercises"), ids=["all-solutions"])
-    whole.extend(chapters)
-    return [addnodes.start_of_file("", whole, docname="solutions")]
+        whole += from_page("", section, docname=name)
+    return [addnodes.start_of_file("", whole, docname="solutions")] if len(whole) > 1 else []
+
+
+class from_page(nodes.General, nodes.Element):
+    """What stands here comes from another page, and so do the labels in it."""
+
+
+def visit_from_page(self: Any, node: from_page) -> None:
+    """Labels are those of the page."""
+    self.curfilestack.append(node["docname"])
+
+
+def depart_from_page(self: Any, _node: from_page) -> None:
+    """As before."""
+    self.curfilestack.pop()
 
 
 def number(env: BuildEnvironment, node: nodes.Element) -> str:
@@ -181,8 +230,11 @@ def number(env: BuildEnvironment, node: nodes.Element) -> str:
 
 def visit_box(self: Any, node: nodes.Element) -> None:
     """A theorem: kind and number, then the title, which the writer puts into braces."""
-    name = f"{node['realtype'].title()} {number(self.builder.env, node)}".strip()
-    self.body.append(f"\n\n{self.hypertarget(node['label'])}\n\\begin{{lfourresult}}{{{name}}}")
+    counted = number(self.builder.env, node)
+    name = f"{node['realtype'].title()} {counted}".strip()
+    self.body.append(
+        f"\n\n\\lfourcounted{{{counted}}}{self.hypertarget(node['label'])}\n\\begin{{lfourresult}}{{{name}}}"
+    )
     if not isinstance(node.children[0], nodes.title):
         self.body.append("{}")
 
@@ -247,13 +299,13 @@ def settings(_app: Sphinx, config: Config) -> None:
     here = Path(__file__).parent
     config.latex_additional_files = [str(here / "l4book.sty")]
     config.latex_table_style = ["booktabs", "colorrows"]
-    config.latex_domain_indices = False
+    config.latex_domain_indices, config.latex_use_xindy = False, False
     elements = {
         "papersize": "a4paper",
         "pointsize": "11pt",
         "extraclassoptions": "openany,oneside",
         "sphinxsetup": "hmargin=1in, vmargin={1in,1in}, verbatimwithframe=false, VerbatimColor={rgb}{0.96,0.96,0.96}",
-        "fontpkg": "\\usepackage{lmodern}",
+        "fontpkg": "% Latin Modern is what fontspec begins with.",
         "fncychap": "",
         "figure_align": "htbp",
         "extrapackages": "\\usepackage{l4book}",
@@ -270,6 +322,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for name in ("folding", "exercises"):
         app.setup_extension(name)
     app.add_builder(PrintedBook, override=True)
+    app.add_node(from_page, latex=(visit_from_page, depart_from_page))
     for kind in NUMBERED:
         app.add_node(kind, override=True, latex=(visit_box, depart_box))
     app.add_node(printed_link)

@@ -75,3 +75,13 @@ def test_a_page_is_light(browser, site, name, unavailable):  # noqa: F811
     heavy = sorted(((len(body), url.rpartition("/")[2]) for url, body in sizes.items()), reverse=True)[:5]
     assert packed <= LIMIT and unpacked <= UNPACKED and len(sizes) <= REQUESTS, (packed, unpacked, len(sizes), heavy)
     assert not any("fontawesome" in url for url in sizes)
+
+
+@pytest.mark.book
+@pytest.mark.slow
+def test_mathematics_is_set_where_the_browser_cannot_unpack(browser, site):  # noqa: F811
+    page = browser.new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(f"{site}/book/landscape/global_theorem.html")
+    page.wait_for_function("document.querySelectorAll('mjx-container').length > 100")
+    page.close()
