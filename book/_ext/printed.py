@@ -26,6 +26,8 @@ from sphinx.util.nodes import inline_all_toctrees
 NAME = "l4-companion"
 LEFT_OUT = ("book/reference/api/",)
 """Pages that are not printed."""
+BIBLIOGRAPHY = "book/reference/bibliography"
+"""The page whose entries LaTeX puts at the end, under a title of its own."""
 HIGHEST = 640
 """Pixels of the site, of which a page has 930."""
 FRONT, SOLUTIONS = "About this book", "Solutions"
@@ -88,7 +90,7 @@ class PrintedBook(LaTeXBuilder):
         whole = inline_all_toctrees(self, self.docnames, name, doctree, str, [name])  # type: ignore[arg-type]
         self.docnames.add(name)  # type: ignore[attr-defined]
         page = addnodes.start_of_file(docname=name)
-        page.children = whole.children
+        page.children = whole.children if name != BIBLIOGRAPHY else list(whole.findall(nodes.citation))
         for section in page.findall(nodes.section):
             section.setdefault("docname", name)
         return page
