@@ -312,8 +312,6 @@ def settings(_app: Sphinx, config: Config) -> None:
         "figure_align": "htbp",
         "extrapackages": "\\usepackage{l4book}",
         "maketitle": "\\lfourtitle",
-        "printindex": "",
-        "makeindex": "",
         "tocdepth": "\\setcounter{tocdepth}{1}",
     }
     config.latex_elements = {**elements, **config.latex_elements}
