@@ -115,7 +115,8 @@ class LinkWords(SphinxTransform):
             return
         self.env.note_dependency(str(Path(self.env.srcdir) / SOURCE))
         self.name_results()
-        for word in glossary(Path(self.env.srcdir)):
+        # Longer words first: "cumulant step" is not a use of "cumulant".
+        for word in sorted(glossary(Path(self.env.srcdir)), key=lambda word: -len(word.term)):
             if word.page == self.env.docname and word.marked:
                 self.define(word)
             elif word.link and word.page != self.env.docname:
