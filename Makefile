@@ -44,6 +44,7 @@ $(CACHE)/.library: $(STAMP) $(LIBRARY)
 book: $(CACHE)/.library  ## execute every notebook and build the book [SOLUTIONS=no leaves the solutions out]
 	$(ONE_THREAD) $(BIN)/python tools/warm_cache.py --cache $(CACHE)
 	$(ONE_THREAD) $(BIN)/jupyter-book build . -W -n --keep-going --quiet
+	$(BIN)/python tools/llms.py $(HTML)
 	@echo "The book is built: open $(abspath $(HTML)/index.html)"
 
 .PHONY: test
