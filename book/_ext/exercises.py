@@ -172,10 +172,12 @@ def labels(env: BuildEnvironment) -> dict[str, dict[str, str]]:
     """Every label with its name and address, as notebooks outside the book need them."""
     found = {name: {"text": title.astext(), "url": f"{name}.html"} for name, title in env.titles.items()}
     words = {"displaymath": "({})", "figure": "Fig. {}", "table": "Table {}", "code-block": "Listing {}"}
+    results = getattr(env, "proof_list", {})  # by one counter, so that its name is not the name of the result
     for docname, kinds in env.toc_fignumbers.items():
         for kind, entries in kinds.items():
             for name, number in entries.items():
-                text = words.get(kind, kind.capitalize() + " {}").format(".".join(map(str, number)))
+                called = results.get(name, {}).get("realtype", kind)
+                text = words.get(called, called.capitalize() + " {}").format(".".join(map(str, number)))
                 found[name.removeprefix("equation-")] = {"text": text, "url": f"{docname}.html#{name}"}
     for name, (docname, anchor, title) in env.domaindata["std"]["labels"].items():
         found.setdefault(name, {"text": str(title), "url": f"{docname}.html#{anchor}"})
