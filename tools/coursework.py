@@ -129,7 +129,8 @@ def make(section: Section, speak: Plain, *, instructor: bool, code_of_course: st
     head = "Exercises with solutions" if instructor else "Exercises"
     how = (
         "Write your identifier into the cell below. Keep the names of functions and variables; add as many cells as "
-        "you like. Answers for paper go into the cells that say so. Save, and hand in this file."
+        "you like. Do not round: numbers are compared to about six digits. Answers for paper go into the cells that "
+        "say so. Save, and hand in this file."
     )
     me = f'me = Student("{"instructor" if instructor else "WRITE YOUR ID HERE"}", course="{code_of_course}")'
     cells = [
