@@ -9,7 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ CONTINUES = re.compile(r"(?!and so\b)[a-zéμτνζφ$\\(]")
 class Statement:
     """A labelled piece of a chapter: ``kind`` is ``figure``, ``equation``, or the name of a result's directive.
 
-    ``text`` is the book's Markdown (of a figure, its caption), ``picture`` a PNG file as base64, ``alt`` what it shows.
+    ``text`` is the book's Markdown (of a figure, its caption), ``section`` the heading above it, ``picture`` a PNG file
+    as base64, ``alt`` what it shows. The proof of ``thm-x`` has the label ``proof-of-thm-x``, as on its page.
     """
 
     label: str
@@ -34,13 +35,14 @@ class Statement:
     kind: str
     title: str
     text: str
+    section: str = ""
     picture: str = ""
     alt: str = ""
 
 
 def _results(page: str, source: str) -> Iterable[tuple[Statement, int, int]]:
-    """The labelled results of a cell, with the lines that they occupy."""
-    lines, k = source.split("\n"), 0
+    """The labelled results of a cell and their proofs, with the lines that they occupy."""
+    lines, k, last = source.split("\n"), 0, ""
     while k < len(lines):
         found = FENCE.match(lines[k])
         end = found and next((j for j in range(k + 1, len(lines)) if lines[j].rstrip() == found["fence"]), None)
@@ -52,8 +54,11 @@ def _results(page: str, source: str) -> Iterable[tuple[Statement, int, int]]:
         if found["name"].startswith("prf:") and label:
             while body and (not body[0].strip() or re.match(r":[\w-]+:", body[0])):
                 body.pop(0)
-            kind, title = found["name"].removeprefix("prf:"), found["argument"].strip()
+            kind, title, last = found["name"].removeprefix("prf:"), found["argument"].strip(), label
             yield Statement(label, page, kind, title, "\n".join(body).strip()), k, end
+        elif found["name"] == "prf:proof" and last:
+            yield Statement(f"proof-of-{last}", page, "proof", "", "\n".join(body).strip()), k, end
+            last = ""
         k = end + 1
 
 
@@ -78,13 +83,14 @@ def _of_markdown(page: str, source: str) -> dict[str, Statement]:
     for number in NUMBERED.finditer(source):
         start = source.rindex("$$", 0, number.start())
         line = source.count("\n", 0, start)
-        within = next((statement for statement, first, last in places if first < line < last), None)
+        inside = (statement for statement, first, last in places if first < line < last and statement.kind != "proof")
+        within = next(inside, None)
         text = _around(source, source.rfind("\n", 0, start) + 1, number.end())
         found[number[1]] = within or Statement(number[1], page, "equation", "", text)
     return found
 
 
-def _of_figure(page: str, cell: dict[str, Any]) -> Statement | None:
+def _of_figure(page: str, cell: dict[str, Any], section: str) -> Statement | None:
     settings = cell["metadata"].get("mystnb", {})
     figure = settings.get("figure", {})
     data: list[dict[str, Any]] = [output.get("data", {}) for output in cell.get("outputs", [])]
@@ -92,17 +98,24 @@ def _of_figure(page: str, cell: dict[str, Any]) -> Statement | None:
     if not figure.get("name") or not pictures:
         return None
     alt = settings.get("image", {}).get("alt", "")
-    return Statement(figure["name"], page, "figure", "", figure.get("caption", ""), pictures[0].strip(), alt)
+    return Statement(figure["name"], page, "figure", "", figure.get("caption", ""), section, pictures[0].strip(), alt)
 
 
 def of_page(path: Path) -> dict[str, Statement]:
     """All labelled statements and figures of a chapter."""
     found: dict[str, Statement] = {}
+    section = ""
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "markdown":
-            found.update(_of_markdown(page_name(path), "".join(cell["source"])))
-        elif figure := _of_figure(page_name(path), cell):
-            found[figure.label] = figure
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            if figure := _of_figure(page_name(path), cell, section):
+                found[figure.label] = figure
+            continue
+        for part in re.split(r"^(?=#+ )", source, flags=re.MULTILINE):
+            if heading := re.match(r"#+ (.*)", part):
+                section = heading[1].strip()
+            here = _of_markdown(page_name(path), part)
+            found.update({label: replace(statement, section=section) for label, statement in here.items()})
     return found
 
 
