@@ -2,6 +2,7 @@
 
 ``OUT/student/NAME.ipynb``: the exercises of a chapter with stubs, hints, feedback and a place for paper answers.
 ``OUT/instructor/NAME.ipynb``: the same with solutions, rubrics and the mistakes that the grader knows.
+``OUT/solutions.html``: all exercises with their solutions, to read and to print.
 ``OUT/chapters/NAME.ipynb``: every chapter as a plain notebook, for programs that do not know the book's directives; the
 built book offers the same ones for download.
 The only source are the sections *Exercises* of the chapters and the modules of `l4lib.course.chapters`.
@@ -21,6 +22,7 @@ import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))
 
+from booklet import booklet
 from execute_notebooks import ROOT
 from exercise_source import KINDS, ME, Section, Task, chapters, read_section, read_sections, stub
 from labels import book_labels
@@ -171,10 +173,11 @@ def main() -> int:
             nbformat.write(made, options.out / kind / section.path.name)
     for path in chapters(ROOT):
         nbformat.write(clean_chapter(path, speak, options.where), options.out / "chapters" / path.name)
+    (options.out / "solutions.html").write_text(booklet(sections, speak), encoding="utf-8")
     if speak.unknown:
         print(f"left as they are: {', '.join(sorted(speak.unknown))}", file=sys.stderr)
     tasks = sum(len(section.tasks) for section in sections)
-    print(f"{tasks} exercises of {len(sections)} chapters: {options.out}/student, instructor, chapters")
+    print(f"{tasks} exercises of {len(sections)} chapters: {options.out}/student, instructor, chapters, solutions.html")
     return 0
 
 
