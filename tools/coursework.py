@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))
 
@@ -31,6 +32,7 @@ from statements import cited
 
 from l4lib.course import exercises
 
+NOTATION = ROOT / "book" / "reference" / "notation.yml"
 SECRET = ROOT / ".course-secret"
 WHERE = "l4lib[figures,data,certificates,experiments]"
 
@@ -74,6 +76,14 @@ def _solution(task: Task, speak: Plain) -> list[Any]:
             text(f"**Mistakes that the grader knows** ({exercise.points} points, by machine)\n\n{rows}{flags}")
         )
     return cells
+
+
+def _letters(speak: Plain) -> str:
+    """The book's letters, folded."""
+    table: list[dict[str, str]] = yaml.safe_load(NOTATION.read_text(encoding="utf-8"))
+    rows = [f"| {row['symbol']} | {row['meaning']} |" for row in table]
+    lines = "\n".join(["| symbol | meaning |", "|---|---|", *rows])
+    return f"<details><summary>The letters of the book</summary>\n\n{speak(lines)}\n\n</details>"
 
 
 def _from_the_chapter(task: Task, speak: Plain, page: str) -> str:
@@ -135,8 +145,9 @@ def make(section: Section, speak: Plain, *, instructor: bool, code_of_course: st
         "say so. Save, and hand in this file."
     )
     me = f'me = Student("{"instructor" if instructor else "WRITE YOUR ID HERE"}", course="{code_of_course}")'
+    opening = f"# {head}: {section.title}\n\nChapter: {speak.link(page)}\n\n"
     cells = [
-        text(f"# {head}: {section.title}\n\nChapter: {speak.link(page)}\n\n{'' if instructor else how}".strip()),
+        text(opening + (_letters(speak) if instructor else f"{how}\n\n{_letters(speak)}")),
         code(INSTALL.format(where=where)),
         *(code(source.replace(ME, me)) for source in section.setup),
         *exercise_cells(section, speak, instructor=instructor),

@@ -16,7 +16,14 @@ from execute_notebooks import KERNEL, ROOT
 
 FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ \t]*(?P<argument>.*)$")
 SILENT = {"index", "raw", "only", "tableofcontents", "contents", "toctree"}
-NAMED = {"prf:proof": "Proof", "exercise": "", "solution": "Solution", "marking": "How it is marked"}
+SILENT |= {"exercise-table", "project-list", "syllabus", "slides-link"}
+NAMED = {
+    "answer": "Solution",
+    "prf:proof": "Proof",
+    "exercise": "",
+    "solution": "Solution",
+    "marking": "How it is marked",
+}
 INSTALL = '''# Only needed where l4lib is missing.
 import importlib.util
 
