@@ -259,6 +259,9 @@ def test_the_book_folds_solutions_or_leaves_them_out_everywhere(tmp_path, soluti
     )
     put(chapter, gated)
     (source / "_toc.yml").write_text("root: chapter\n")
+    (source / "exam.md").write_text(
+        "---\norphan: true\n---\n# Exam\n\nWhy?\n\n```{answer}\nSince Gauss said so.\n```\n\nEnd.\n"
+    )
     (source / "conf.py").write_text(
         f"import sys\nsys.path.insert(0, {str(ROOT / 'book' / '_ext')!r})\n"
         "extensions = ['myst_nb', 'exercises']\nroot_doc = 'chapter'\nnumfig = True\nnb_execution_mode = 'off'\n"
@@ -272,8 +275,10 @@ def test_the_book_folds_solutions_or_leaves_them_out_everywhere(tmp_path, soluti
     everything = "".join(
         path.read_text(encoding="utf-8", errors="ignore")
         for path in out.rglob("*")
-        if path.suffix in {".html", ".ipynb", ".js", ".txt"}
+        if path.suffix in {".html", ".ipynb", ".js", ".md", ".txt"}
     )
+    assert "Why?" in everything and "End." in everything
+    assert ("Gauss" in everything) == (solutions == "yes")
     if solutions == "no":
         assert "secretly" not in everything and "Because" not in everything and "exercise-solution" not in html
     else:
