@@ -19,7 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[2]
 SYLLABI = ROOT / "book" / "reference" / "syllabi.yml"
-SLIDES = "slides.html"
+SLIDES = "_static/slides.html"
 BREAK = "\\\n    "
 sys.path.append(str(ROOT / "tools"))
 
@@ -175,7 +175,7 @@ def write_slides(app: Sphinx, problem: Exception | None) -> None:
     if problem is None and app.builder.format == "html":
         from slides import deck
 
-        (Path(app.outdir) / SLIDES).write_text(deck("."), encoding="utf-8")
+        (Path(app.outdir) / SLIDES).write_text(deck(".."), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

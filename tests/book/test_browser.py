@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 SOURCES = {"_static", "_code", "_modules"}
-MADE = {"search.html", "genindex.html", "slides.html"}
+MADE = {"search.html", "genindex.html"}
 PAGES = (
     sorted(p for p in HTML.rglob("*.html") if not SOURCES & set(p.relative_to(HTML).parts) and p.name not in MADE)
     if HTML.exists()

@@ -4,11 +4,13 @@ import re
 
 import pytest
 import yaml
+from execute_notebooks import ROOT
 from labels import book_labels
 from plain import converter
 from slides import LIST, content, deck, wanted
 from statements import statements
 
+BUILT = ROOT / "_build" / "html"
 ROUTE = yaml.safe_load(LIST.read_text(encoding="utf-8"))
 ENTRIES = ROUTE["slides"]
 
@@ -42,6 +44,18 @@ def test_the_deck_is_one_file_with_every_slide(made):
     assert "<a " not in made.partition("<script>")[0], "without an address there are no links"
     linked = deck("https://example.org/l4")
     assert 'href="https://example.org/l4/book/foundations/first_dictionary.html#fig-recovered"' in linked
+
+
+@pytest.mark.book
+@pytest.mark.skipif(not BUILT.exists(), reason="the book is not built; run make book")
+def test_slides_of_the_built_book_lead_into_it():
+    text = (BUILT / "_static" / "slides.html").read_text(encoding="utf-8").partition("<script>")[0]
+    links = re.findall(r'<a href="([^"]*)"', text)
+    assert len(links) > len(ENTRIES)
+    for link in links:
+        name, _, anchor = link.partition("#")
+        page = (BUILT / "_static" / name).resolve().read_text(encoding="utf-8")
+        assert not anchor or f'id="{anchor}"' in page, link
 
 
 @pytest.mark.parametrize(
