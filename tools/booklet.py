@@ -7,7 +7,7 @@ from typing import Any
 
 from exercise_source import KINDS, Section, Task
 from plain import Plain, page_name
-from printed import document, inline, to_html
+from onefile import document, inline, to_html
 
 from l4lib.course import exercises
 

@@ -21,7 +21,7 @@ from execute_notebooks import ROOT
 from exercise_source import KINDS, chapters, read_sections
 from labels import book_labels
 from plain import Plain, converter
-from printed import document, inline, to_html
+from onefile import document, inline, to_html
 from statements import pixels, statements
 
 LIST = ROOT / "book" / "reference" / "slides.yml"
