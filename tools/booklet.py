@@ -6,8 +6,8 @@ import html
 from typing import Any
 
 from exercise_source import KINDS, Section, Task
-from plain import Plain, page_name
 from onefile import document, inline, to_html
+from plain import Plain, page_name
 
 from l4lib.course import exercises
 

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext")
 from execute_notebooks import ROOT
 from exercise_source import KINDS, chapters, read_sections
 from labels import book_labels
-from plain import Plain, converter
 from onefile import document, inline, to_html
+from plain import Plain, converter
 from statements import pixels, statements
 
 LIST = ROOT / "book" / "reference" / "slides.yml"
