@@ -91,6 +91,20 @@ def test_a_chapter_comes_with_stubs_and_without_solutions(section):
         assert not [line for line in once if line in lines and not _elsewhere(section, task, line)]
 
 
+@each_section
+def test_the_exercises_of_a_plain_chapter_run_by_themselves(section):
+    """From top to bottom, as downloaded: every check says that nothing is there yet."""
+    made = clean_chapter(section.path, converter(LABELS, ""))
+    start = next(k for k, cell in enumerate(made.cells) if cell.source == "## Exercises")
+    space, told = {"__name__": "__main__"}, []
+    for cell in made.cells[start:]:
+        if cell.source.startswith("check("):
+            told.append(eval(cell.source, space).kind)
+        elif cell.cell_type == "code":
+            exec(compile(cell.source, section.chapter, "exec"), space)
+    assert told == ["blank"] * sum(task.label in exercises() for task in section.tasks)
+
+
 def _elsewhere(section, task, line):
     """Whether the chapter itself has this line before its exercises."""
     for cell in nbformat.read(section.path, as_version=4).cells:
