@@ -71,16 +71,14 @@ def _numeric(value: Any, name: str, shape: str) -> NDArray[Any]:
         given = np.asarray(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name}: expected a numeric array of shape {shape}, got {_describe(value)}") from None
-    if given.dtype.kind == "O" and given.ndim:
-        missing = sum(_is_missing(entry) for entry in given.flat)
+    kind, entries = given.dtype.kind, (list(given.flat) if given.dtype.kind == "O" else [])  # of objects only
+    if given.ndim:
+        missing = sum(_is_missing(entry) for entry in entries)
         if missing:
             raise ValueError(f"{name}: expected no missing entries, got {missing} of {given.size}; fill or drop them")
-    if given.dtype.kind == "c" or any(isinstance(entry, complex) for entry in given.flat if given.dtype.kind == "O"):
+    if kind == "c" or any(isinstance(entry, complex) for entry in entries):
         raise TypeError(f"{name}: expected real numbers, got {_describe(given)}")
-    wrong = given.dtype.kind not in "biufO" or any(
-        not hasattr(entry, "__float__") for entry in given.flat if given.dtype.kind == "O"
-    )
-    if wrong:
+    if kind not in "biufO" or any(not hasattr(entry, "__float__") for entry in entries):
         raise TypeError(f"{name}: expected a numeric array of shape {shape}, got {_describe(value)}")
     return given
 

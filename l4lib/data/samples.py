@@ -22,6 +22,8 @@ __all__ = ["Samples", "cubed", "fourth_powers"]
 
 QUIET = 0.05
 """Samples below this share of the root mean square norm are left out."""
+LOUD = 20.0
+"""So are samples above this multiple of the median norm of the others: one of them would count like 400."""
 _SKEW, _SKEW_SIGMAS = 0.005, 5.0
 """Coefficients are taken for asymmetric if ``skew`` and ``skew_sigmas`` are above these."""
 _SINGLE = 1e3
@@ -92,7 +94,7 @@ class Samples:
     whitening : Whitening
         The change of coordinates; its W is (D⁻¹SD⁻¹)^{−1/2}D⁻¹ with the covariance S and the units D of the rows.
     rows : ndarray, shape (N, n)
-        Tempered white samples, in random order and single precision, without the quiet ones.
+        Tempered white samples, in random order and single precision, without those that are very quiet or very loud.
     norms : ndarray, shape (N,)
         Norms of the white samples before tempering.
     scale : float
@@ -100,7 +102,7 @@ class Samples:
     paired : bool
         Whether the rows come from differences of disjoint random pairs of samples.
     loud : float
-        Share of the white samples that were not too quiet.
+        Share of the white samples that were neither too quiet nor too loud.
     offset : float
         Squared norm of the white mean that was left in the data: zero if they were centred.
     skew, skew_sigmas : float
@@ -172,18 +174,16 @@ class Samples:
                     f"{name}: expected data that vary, got the constant {data.flat[0]} in all {data.size} entries"
                 ) from None
             raise
-        rows, norms = _white(data, mean if center else None, whitening)
-        total = norms.size
-        order = rng.permutation(np.flatnonzero(norms > QUIET * np.sqrt(data.shape[0])))
-        rows, norms = rows.take(order, axis=0), norms.take(order)
+        total = data.shape[1]
+        rows, norms = _white(data, mean if center else None, whitening, rng.permutation(total))
+        rows, norms = _audible(rows, norms)
         skew, sigmas = _skew(rows, norms)
         paired = bool(pairs) or (pairs is None and skew > _SKEW and sigmas > _SKEW_SIGMAS)
         if paired:
             white = rows * np.sqrt(norms)[:, None]
             half = total = norms.size // 2
             rows, norms = _temper((white[:half] - white[half : 2 * half]) * np.float32(np.sqrt(0.5)))
-            loud = norms > QUIET * np.sqrt(data.shape[0])
-            rows, norms = rows[loud], norms[loud]
+            rows, norms = _audible(rows, norms)
             skew, sigmas = _skew(rows, norms)
         if not norms.size:
             raise ValueError(f"{name}: expected samples that vary, got none louder than a twentieth of the mean")
@@ -222,6 +222,21 @@ class Samples:
         if self.paired:
             return (self.rows * np.sqrt(self.norms)[:, None]).T.astype(np.float64)
         return self.whitening.W @ (self.data - self.mean[:, None])
+
+    def covariances(self) -> tuple[Array, Array]:
+        """The second moments of the white samples of either half, each of shape (n, n), with the mean I.
+
+        The latter spares the second pass, unless the samples are differences.
+        """
+        h, first = self.half, self._second_moment(0, self.half)
+        return first, self._second_moment(h, self.size) if self.paired else 2.0 * np.eye(self.n) - first
+
+    def _second_moment(self, start: int, stop: int) -> Array:
+        total = np.zeros((self.n, self.n))
+        for k in range(start, stop, _TILE):
+            part = self.rows[k : min(k + _TILE, stop)]
+            total += (part * self.norms[k : min(k + _TILE, stop), None]).T @ part
+        return total * (self.loud / max(stop - start, 1))
 
     def first_half(self) -> np.ndarray:
         """The white samples that a search may see, one a row, in single precision."""
@@ -275,6 +290,14 @@ def _temper(white: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return white, norms
 
 
+def _audible(rows: np.ndarray, norms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows, in random order, that are neither too quiet nor too loud, and their norms."""
+    kept = norms > QUIET * np.sqrt(rows.shape[1])
+    if kept.any():
+        kept &= norms <= LOUD * np.median(norms[kept][:_TILE])
+    return (rows, norms) if kept.all() else (rows[kept], norms[kept])
+
+
 def _skew(rows: np.ndarray, norms: np.ndarray) -> tuple[float, float]:
     """n‖mean v‖² over the mean of ‖v‖², and how many standard errors it is above that of a symmetric law."""
     (count, n), ones = rows.shape, np.ones(rows.shape[0], np.float32)
@@ -311,16 +334,21 @@ def _moments(data: Array, center: bool, name: str) -> tuple[Array, Array]:
     return mean, second - np.outer(mean, mean)
 
 
-def _white(data: Array, mean: Array | None, whitening: Whitening) -> tuple[np.ndarray, np.ndarray]:
-    """The tempered white samples as rows, in single precision, and the norms before tempering."""
+def _white(data: Array, mean: Array | None, whitening: Whitening, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The tempered white samples as rows of these places, in single precision, and the norms before tempering."""
     n, p = data.shape
     units = 1.0 / np.linalg.norm(whitening.inverse, axis=1)[:, None]
     precision = np.float32 if whitening.condition < _SINGLE else np.float64
     W = np.ascontiguousarray((whitening.W / units.T).T.astype(precision))
     rows, norms = np.empty((p, n), np.float32), np.empty(p, np.float32)
-    for start in range(0, p, _TILE):
-        part = data[:, start : start + _TILE]
-        part = part * units if mean is None else (part - mean[:, None]) * units
-        white, norms[start : start + _TILE] = _temper(part.astype(precision).T @ W)
-        rows[start : start + _TILE] = white
+    tile = max(512, min(_TILE, _PRODUCTS // n))
+    some, scaled = np.empty((n, tile)), np.empty((n, tile), precision)
+    for start in range(0, p, tile):
+        part = data[:, start : start + tile]
+        k, place = part.shape[1], places[start : start + tile]
+        if mean is not None:
+            part = np.subtract(part, mean[:, None], out=some[:, :k])
+        np.multiply(part, units, out=scaled[:, :k], casting="same_kind")
+        white, norms[place] = _temper(scaled[:, :k].T @ W)
+        rows[place] = white
     return rows, norms

@@ -12,6 +12,7 @@ moment that is second-order, I = Σ_j w_j a_j a_jᵀ in white coordinates, by :f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -23,9 +24,11 @@ from l4lib.validate import Array, as_array, as_count, as_dictionary, as_toleranc
 
 __all__ = ["CovarianceFit", "Separation", "explain_covariance", "separate", "separated"]
 
+OWN = 0.4
+"""Share of the excess measured at a point that an atom must own; a duplicate, or a mixture of others, owns less."""
 _HUGE = 1e6
 """Weights of a covariance fit that say that the equations are singular."""
-_INNER, _FAR, _INNER_TOL = 6, 0.5, 0.03
+_INNER, _FAR, _INNER_TOL = 6, 0.5, 0.1
 """The equations are solved at most so often without new data, once only if an atom turns by more than the second, and
 until the last step is less than the third of the whole turn."""
 
@@ -111,6 +114,11 @@ class Separation:
     excess: Array
     turn: Array
 
+    @property
+    def owns(self) -> np.ndarray:
+        """Which atoms own the excess measured at their points."""
+        return (self.excess > 0) & (self.kappa > OWN * self.excess)
+
 
 def separated(G: Array, Q: Array, A: Array | None = None, *, steps: int = _INNER) -> Separation:
     """The atoms that explain the vectors g_i measured at the points q_i.
@@ -126,19 +134,21 @@ def separated(G: Array, Q: Array, A: Array | None = None, *, steps: int = _INNER
     """
     n, m = Q.shape
     fourth = inner(G, Q)
-    A, turn = Q if A is None else A, np.full(m, np.inf)
+    A = Q if A is None else A
+    C = A.T @ Q
+    kappa, c = fit_cumulants(C, fourth, n)
     for _ in range(steps):
-        C = A.T @ Q
-        kappa, c = fit_cumulants(C, fourth, n)
-        new = _solve((kappa[:, None] * (C * C * C)).T, (G - 3.0 * c * Q).T).T
-        if not np.isfinite(new).all():
+        X = _solve((C * C * C).T, (G - 3.0 * c * Q).T).T  # κ_j a_j
+        if not np.isfinite(X).all():
             return Separation(Q, kappa, fourth - 3.0 * c, np.full(m, np.inf))
-        new = _unit(new)
+        new = _unit(X)
         new *= np.where(inner(new, Q) < 0, -1.0, 1.0)
         step, A = float(np.max(sines(new, A))), new
-        turn = sines(A, Q)
+        C, turn = A.T @ Q, sines(A, Q)
+        c = (1.0 - float(np.vdot(X, A))) / (n * (n + 2.0))
         if turn.max() > _FAR or step < _INNER_TOL * turn.max() + 1e-9:
             break
+    kappa, c = fit_cumulants(C, fourth, n)
     return Separation(A, kappa, fourth - 3.0 * c, turn)
 
 
@@ -234,16 +244,25 @@ class CovarianceFit:
         The w_i: the variance that each atom carries.
     residual : ndarray, shape (n, n)
         I − Σ w_i a_i a_iᵀ.
-    values : ndarray, shape (n,)
-        Its eigenvalues, ascending; the last is, at a missing atom, about its variance, else sampling error.
-    vectors : ndarray, shape (n, n)
-        Its eigenvectors; the last is near the atom that is missing, if one is.
     """
 
     weights: Array
     residual: Array
-    values: Array
-    vectors: Array
+
+    @cached_property
+    def _eigen(self) -> tuple[Array, Array]:
+        values, vectors = np.linalg.eigh(self.residual)
+        return values, vectors
+
+    @property
+    def values(self) -> Array:
+        """Eigenvalues of the residual, ascending; the last is, at a missing atom, about its variance, else small."""
+        return self._eigen[0]
+
+    @property
+    def vectors(self) -> Array:
+        """Its eigenvectors; the last is near the atom that is missing, if one is."""
+        return self._eigen[1]
 
     @property
     def unexplained(self) -> float:
@@ -293,13 +312,12 @@ def explain_covariance(A: ArrayLike) -> CovarianceFit:
     return covariance_fit(project(as_dictionary(A)))
 
 
-def covariance_fit(A: Array) -> CovarianceFit:
-    """:func:`explain_covariance` of unit columns that were checked before."""
+def covariance_fit(A: Array, S: Array | None = None) -> CovarianceFit:
+    """:func:`explain_covariance` of unit columns that were checked before; of the covariance S, if it is given."""
     gram = A.T @ A
-    ones = np.ones(A.shape[1])
-    weights = _solve(gram * gram, ones)
+    S = np.eye(A.shape[0]) if S is None else S
+    energies = inner(A, S @ A)
+    weights = _solve(gram * gram, energies)
     if not np.max(np.abs(weights)) < _HUGE:  # dependent or equal atoms
-        weights = np.asarray(np.linalg.lstsq(gram * gram, ones, rcond=None)[0], dtype=np.float64)
-    residual = np.eye(A.shape[0]) - (A * weights) @ A.T
-    values, vectors = np.linalg.eigh(residual)
-    return CovarianceFit(weights, residual, values, vectors)
+        weights = np.asarray(np.linalg.lstsq(gram * gram, energies, rcond=None)[0], dtype=np.float64)
+    return CovarianceFit(weights, S - (A * weights) @ A.T)

@@ -19,20 +19,22 @@ import numpy as np
 
 from l4lib.data import Samples, cubed
 from l4lib.quartic import SymmetricQuartic, inner, random_points, smat, svec
-from l4lib.recovery.cumulants import FourthPowers, _unit, covariance_fit, fit_cumulants, separated
-from l4lib.recovery.search import Found, finish, nothing
+from l4lib.recovery.cumulants import OWN, FourthPowers, _unit, covariance_fit, fit_cumulants, separated
+from l4lib.recovery.search import Found, contraction, finish, nothing
 from l4lib.validate import Array
 
 __all__: list[str] = []
 
 _FIRST, _GROWTH = 40, 4
 """Samples of the first level for each dimension (and a quarter as many for each atom), and from level to level."""
-_OWN, _SAME, _RAN = 0.4, 0.9, 0.6
-"""x."""
+_SAME, _RAN = 0.9, 0.6
+"""Correlation from which two limits are one, and the turn (sine) of an atom that ran away."""
 _REST, _SETTLED = 0.1, 0.15
 """A start rests when a step turns it by less than the first; it has settled if its last turn was below the second."""
 _STEPS, _ROUNDS, _IDLE, _REPAIRS = 10, 8, 2, 3
 """Steps of a round, rounds of a level, rounds without an atom after which it ends, and repairs of its list."""
+_RATE, _DROPS = 0.4, 3
+"""Rate at which passes contract before it is measured; lists of atoms tried without a new look at the data."""
 _ENOUGH = 0.4
 """Turn (sine of the angle) of a pass after which a level is done, if the next is forecast to turn by a tenth of it."""
 _FINE = 0.02
@@ -93,22 +95,47 @@ def _least_explained(points: np.ndarray, left: Array, r: int) -> Array:
 
 @dataclass
 class _State:
-    """The atoms so far, their cumulants, the rate at which passes contract, and the starts made."""
+    """The atoms so far with their cumulants, and what was measured on this level: cubes G at the points Q.
+
+    An atom stays where it was measured until it has turned away from there, so that a pass looks only at what moves.
+    """
 
     A: Array
     kappa: Array
-    rate: float | None = None
+    Q: Array
+    G: Array
     starts: int = 0
+
+    @classmethod
+    def empty(cls, n: int) -> _State:
+        none = np.empty((n, 0))
+        return cls(none, np.empty(0), none, none)
+
+    @classmethod
+    def at(cls, moment: FourthPowers, A: Array) -> _State:
+        return cls(A, np.ones(A.shape[1]), A, moment.cubes(A))
 
     @property
     def m(self) -> int:
         return self.A.shape[1]
 
+    def measure(self, moment: FourthPowers, which: np.ndarray | slice = slice(None)) -> None:
+        """Look again at some of the atoms, where they are now."""
+        self.Q, self.G = self.Q.copy(), self.G.copy()
+        self.Q[:, which] = self.A[:, which]
+        self.G[:, which] = moment.cubes(self.A[:, which])
+
+    def join(self, moment: FourthPowers, fresh: Array) -> None:
+        """Add atoms, and measure there."""
+        self.A, self.Q = np.hstack([self.A, fresh]), np.hstack([self.Q, fresh])
+        self.G = np.hstack([self.G, moment.cubes(fresh)])
+
     def keep(self, which: np.ndarray) -> None:
         self.A, self.kappa = self.A[:, which], self.kappa[which]
+        self.Q, self.G = self.Q[:, which], self.G[:, which]
 
     def clear(self) -> None:
-        self.A, self.kappa = self.A[:, :0], self.kappa[:0]
+        self.keep(np.arange(0))
 
 
 @dataclass(frozen=True)
@@ -197,14 +224,14 @@ def _round(moment: FourthPowers, state: _State, wanted: int, idle: int, last: bo
     if not before and not last and fresh.shape[1] > coupons + 0.5 * (r - coupons):
         return False
     if fresh.shape[1]:
-        A = np.hstack([state.A, fresh])
-        fourth = inner(moment.cubes(A), A)
-        kappa, c = fit_cumulants(A.T @ A, fourth, moment.n)
-        keep = kappa > _OWN * (fourth - 3.0 * c)
+        state.join(moment, fresh)
+        fourth = inner(state.G, state.Q)
+        state.kappa, c = fit_cumulants(state.A.T @ state.Q, fourth, moment.n)
+        keep = state.kappa > OWN * (fourth - 3.0 * c)
         if idle:
-            new = np.flatnonzero(keep & (np.arange(kappa.size) >= before))
-            keep[new[np.argsort(-kappa[new], kind="stable")[missing:]]] = False
-        state.A, state.kappa = A[:, keep], kappa[keep]
+            new = np.flatnonzero(keep & (np.arange(keep.size) >= before))
+            keep[new[np.argsort(-state.kappa[new], kind="stable")[missing:]]] = False
+        state.keep(keep)
     return True
 
 
@@ -223,30 +250,37 @@ def _gather(moment: FourthPowers, state: _State, target: _Target, last: bool, rn
         idle = 0 if state.m > before else idle + 1
 
 
-def _polish(moment: FourthPowers, state: _State, passes: int, enough: float) -> bool:
-    """Separations until the next one is forecast to turn no atom by more than a tenth of ``enough``; whether it is.
+def _polish(moment: FourthPowers, state: _State, passes: int, enough: float, seen: float = 0.0) -> bool:
+    """Separations until no atom is forecast to turn by more than a tenth of ``enough``; whether that is reached.
 
-    What runs away, or has no cumulant of its own, is dropped; the rate is measured by two passes without losses.
+    What a pass turns, the next one turns by the share ``rate`` (:func:`l4lib.recovery.search.contraction`, if the atoms
+    were made from the share ``seen`` of the samples); only atoms for which that is much are measured again.
+    What runs away, or has no cumulant of its own, is dropped.
     """
-    turns: list[float] = []
-    clean = settled = False
-    for _ in range(passes):
-        if not state.m:
-            return False
-        found = separated(moment.cubes(state.A), state.A)
-        good = (found.turn < _RAN) & (found.excess > 0) & (found.kappa > _OWN * found.excess)
-        state.A, state.kappa = found.A, found.kappa
-        state.keep(good)
-        turns.append(float(found.turn[good].max(initial=0.0)))
-        if clean and good.all():
-            state.rate = float(np.clip(turns[-1] / max(turns[-2], 1e-12), 0.05, 1.0))
+    rate, moved, before = _RATE, np.zeros(state.m, dtype=bool), np.zeros(state.m)
+    for k in range(passes + 1):
+        start: Array | None = state.A
+        for _ in range(_DROPS):
+            if not state.m:
+                return False
+            found = separated(state.G, state.Q, start)
+            state.A, state.kappa, turn = found.A, found.kappa, found.turn
+            good = (turn < _RAN) & found.owns
+            if good.all():
+                break
+            state.keep(good)
+            moved, before, turn, start = moved[good], before[good], turn[good], None
         clean = bool(good.all())
-        settled = (
-            clean and state.rate is not None and turns[-1] <= 0.75 * enough and turns[-1] * state.rate <= 0.1 * enough
-        )
-        if settled:
+        if not k and seen:
+            rate = contraction(turn, seen)
+        elif clean and 4 * np.count_nonzero(moved) > state.m:
+            rate = float(np.clip(np.linalg.norm(turn[moved]) / np.linalg.norm(before[moved]), 0.05, 1.0))
+        moved = turn > min(0.75, 0.1 / rate) * enough
+        if k == passes or (clean and not moved.any()):
             break
-    return settled
+        before = turn
+        state.measure(moment, moved)
+    return clean and not moved.any()
 
 
 def _prune(state: _State, wanted: int) -> None:
@@ -257,15 +291,26 @@ def _prune(state: _State, wanted: int) -> None:
         state.keep(np.sort(np.argsort(weights, kind="stable")[surplus:]))
 
 
-def _level(moment: FourthPowers, state: _State, target: _Target, last: bool, rng: np.random.Generator) -> bool:
-    """Polish, judge and repair the list on one level; whether its atoms settled and explain the covariance.
+def _light(weights: Array, wanted: int) -> np.ndarray:
+    """Which of as many atoms as wanted carry so little of the covariance that they are none."""
+    order = np.sort(weights)
+    return weights <= min(0.5 * float(np.median(order)), order[min(max(1, wanted // 50), wanted - 1)])
 
-    The first level, which knows no atoms yet, only gathers them.
+
+def _level(
+    moment: FourthPowers, state: _State, target: _Target, last: bool, rng: np.random.Generator, *, seen: float = 0.0
+) -> bool:
+    """Polish, judge and repair the list on one level; whether as many atoms as there may be have settled.
+
+    The atoms that are known were made from the share ``seen`` of the samples of this level.
     """
     wanted, enough = target.count, _ENOUGH / 2 if last else _ENOUGH
-    for _ in range(_REPAIRS if last else 2):
+    settled = False
+    if state.m:
+        state.measure(moment)
+    for repair in range(1 + (_REPAIRS if last else 2)):
         if state.m:
-            settled = _polish(moment, state, 5 if last else 3, enough)
+            settled = _polish(moment, state, 5 if last else 3, enough, 0.0 if repair else seen)
             if state.m > wanted:
                 _prune(state, wanted)
                 settled = _polish(moment, state, 3, enough)
@@ -273,19 +318,15 @@ def _level(moment: FourthPowers, state: _State, target: _Target, last: bool, rng
             if fit and target.met(state.m) and fit.complete:
                 return settled
             if fit and state.m == wanted:
-                if not target.exact:
-                    return False
-                order = np.sort(fit.weights)  # what carries least is no atom
-                low = order[min(max(1, wanted // 50), wanted - 1)]
-                state.keep(fit.weights > min(0.5 * float(np.median(order)), low))
-        before = state.m
+                light = _light(fit.weights, wanted)
+                if not target.exact or not light.any():
+                    return settled and target.exact
+                state.keep(~light)
+        if repair == (_REPAIRS if last else 2):
+            break
         _gather(moment, state, target, last, rng)
-        if not last and not (before and state.m):
+        if not state.m:
             return False
-    if state.m:
-        _prune(state, wanted)
-        settled = _polish(moment, state, 3, enough)
-        return settled and target.met(state.m) and covariance_fit(state.A).complete
     return False
 
 
@@ -319,25 +360,26 @@ def _sizes(first: int, p: int) -> list[int]:
 def by_pool(samples: Samples, wanted: int | None, *, rng: np.random.Generator) -> Found:
     """Search on growing parts of the first half; a pass over both halves finishes the atoms and tests them."""
     n, h = samples.n, samples.half
-    state = _State(np.empty((n, 0)), np.empty(0))
+    state = _State.empty(n)
     found = nothing(samples)
     for target in _targets(n, wanted, state):
         state.clear()
+        before = 0
         for size in _sizes(max(_FIRST * n, _FIRST * target.count // 4), h):
             last = size == h
-            state.rate = state.rate if last else None
-            done = _level(SampleMoment(samples.rows[:size], samples.scale), state, target, last, rng)
+            moment = SampleMoment(samples.rows[:size], samples.scale)
+            done = _level(moment, state, target, last, rng, seen=before / size if state.m else 0.0)
+            before = size
             if state.m and (done or last):
-                found = finish(samples, state.A, state.rate, starts=state.starts)
-                if done and covariance_fit(found.A).complete:
+                found = finish(samples, state.A, size, starts=state.starts)
+                if done and covariance_fit(found.A).complete and (last or all(end.owns.all() for end in found.ends)):
                     return found
     return found
 
 
 def by_moment(moment: FourthPowers, wanted: int | None, *, rng: np.random.Generator) -> tuple[Array, int, bool]:
     """Search on one moment; atoms, starts, and whether the atoms settled and explain the covariance."""
-    state = _State(np.empty((moment.n, 0)), np.empty(0))
-    done = False
+    state, done = _State.empty(moment.n), False
     for target in _targets(moment.n, wanted, state):
         state.clear()
         done = _level(moment, state, target, True, rng)
@@ -350,6 +392,6 @@ def by_moment(moment: FourthPowers, wanted: int | None, *, rng: np.random.Genera
 
 def settle(moment: FourthPowers, A: Array) -> tuple[Array, bool]:
     """Atoms after some separations on one moment, and whether they settled, none was lost and all is explained."""
-    state = _State(A, np.ones(A.shape[1]))
+    state = _State.at(moment, A)
     settled = bool(A.shape[1]) and _polish(moment, state, 6, _FINE)
     return state.A, settled and state.m == A.shape[1] and covariance_fit(state.A).complete

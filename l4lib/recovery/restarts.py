@@ -114,4 +114,4 @@ class Restarts:
         before = first[:, np.argmax(np.abs(first.T @ A), axis=0)]
         last = Halves.at(samples, A)
         blind = replace(separated(last.first, before), A=before)
-        return Found(A, blind, last, starts, 0.0, hits[order], unseen)
+        return Found(A, blind, last, last.ends(A), starts, 0.0, hits[order], unseen)

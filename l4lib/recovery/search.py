@@ -40,6 +40,17 @@ class Halves:
         """Make the pass."""
         return cls(Q, *samples.halves(Q))
 
+    def again(self, samples: Samples, A: Array, which: np.ndarray) -> Halves:
+        """Look again at some of the points, which are now the columns of A."""
+        Q, first, second = self.Q.copy(), self.first.copy(), self.second.copy()
+        Q[:, which] = A[:, which]
+        first[:, which], second[:, which] = samples.halves(A[:, which])
+        return Halves(Q, first, second)
+
+    def ends(self, A: Array) -> tuple[Separation, Separation]:
+        """What either half makes of atoms A that are nearly right."""
+        return separated(self.first, self.Q, A, steps=2), separated(self.second, self.Q, A, steps=2)
+
     def together(self, samples: Samples) -> Array:
         """The mean over all samples."""
         share = samples.half / samples.size
@@ -58,6 +69,8 @@ class Found:
         The atoms from the first half alone, of which the second half knows nothing.
     last : Halves
         The last pass.
+    ends : pair of Separation
+        The atoms by the last pass over either half.
     starts : int
         Starts made.
     ahead : float
@@ -71,6 +84,7 @@ class Found:
     A: Array
     blind: Separation
     last: Halves
+    ends: tuple[Separation, Separation]
     starts: int
     ahead: float
     hits: np.ndarray | None = None
@@ -87,29 +101,38 @@ class Route(Protocol):
 def nothing(samples: Samples, starts: int = 0) -> Found:
     """No atoms."""
     none, empty = np.empty((samples.n, 0)), np.empty(0)
-    return Found(none, Separation(none, empty, empty, empty), Halves(none, none, none), starts, float("inf"))
+    alone = Separation(none, empty, empty, empty)
+    return Found(none, alone, Halves(none, none, none), (alone, alone), starts, float("inf"))
 
 
-def finish(samples: Samples, first: Array, rate: float | None, *, starts: int) -> Found:
-    """Separate on all samples what was found on the first half, until further passes are forecast to change little.
+def contraction(turn: Array, seen: float) -> float:
+    """Share of its turn that the next pass turns an atom, forecast from a pass over atoms made from fewer samples.
 
-    If each pass turns the atoms by the share ``rate`` of the one before, the passes to come turn them by at most the
-    last turn times rate/(1 − rate).
+    A pass contracts by at most about the sampling error of the atoms on its samples (measured: by half of that to all
+    of it), for the noise of a fourth moment is all that moves an atom a second time.
+    Atoms made from the share ``seen`` of the samples turn by that error over √seen in the first pass.
+    """
+    return float(np.clip(np.sqrt(np.mean(turn * turn) * min(seen, 1.0)), 0.02, 0.9))
+
+
+def finish(samples: Samples, first: Array, seen: int, *, starts: int) -> Found:
+    """Separate on all samples what ``seen`` of the first half gave, until further passes are forecast to change little.
+
+    If each pass turns the atoms by the same share of what the one before did, those to come turn them by at most the
+    last turn times rate/(1 − rate); only atoms for which that is much are measured again.
     """
     last = Halves.at(samples, first)
-    A, blind, before = first, separated(last.first, first), np.inf
-    for k in range(_PASSES):
-        if k:
-            last = Halves.at(samples, A)
-        found = separated(last.together(samples), A)
-        A, turn = found.A, float(found.turn.max())
-        if k:
-            rate = turn / max(before, 1e-12)
-        rate, before = min(0.5 if rate is None else rate, 0.9), turn
-        ahead = turn * rate / (1.0 - rate)
-        if not np.isfinite(ahead) or ahead <= _LEFT:
+    blind, found = separated(last.first, first), separated(last.together(samples), first)
+    rate = contraction(found.turn, seen / samples.size)
+    for _ in range(_PASSES - 1):
+        moved, before = found.turn * rate / (1.0 - rate) > _LEFT, found.turn
+        if not moved.any() or not np.isfinite(before).all():
             break
-    return Found(A, blind, last, starts, ahead)
+        last = last.again(samples, found.A, moved)
+        found = separated(last.together(samples), last.Q, found.A)
+        if 4 * np.count_nonzero(moved) >= moved.size:
+            rate = float(np.clip(np.linalg.norm(found.turn[moved]) / np.linalg.norm(before[moved]), 0.02, 0.9))
+    return Found(found.A, blind, last, last.ends(found.A), starts, float(found.turn.max()) * rate / (1.0 - rate))
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ def by_subspace(samples: Samples, wanted: int | None, *, rng: np.random.Generato
             SymmetricQuartic(n, rank_one_sum(V, 1.0 / (size * samples.scale))), wanted or n, rng=rng
         )
         if atoms.shape[1]:
-            found = finish(samples, atoms, None, starts=starts)
+            found = finish(samples, atoms, size, starts=starts)
             if atoms.shape[1] == wanted and covariance_fit(found.A).complete:
                 break
     return found
