@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,7 @@ class Plain:
         return f"**{argument}**\n\n{body}" if argument else body
 
 
+@cache
 def bibliography(path: Path) -> dict[str, tuple[str, str]]:
     """Of each key of a BibTeX file, how it is cited (authors and year), and one line that says what it is."""
     from pybtex.database import parse_file

@@ -133,7 +133,7 @@ class ExerciseTable(SphinxDirective):
         for section in read_sections(paths):
             page = section.path.relative_to(self.env.srcdir).with_suffix("").as_posix()
             minutes = sum(task.minutes for task in section.tasks)
-            goals = BREAK.join([*section.goals, f"*Needs* {section.needs}"])
+            goals = BREAK.join([*(f"• {goal}" for goal in section.goals), f"*Needs* {section.needs}"])
             rows += [f"* - **{{doc}}`/{page}`**", f"  - {goals}", "  - ", "  - ", f"  - {minutes}"]
             for task in section.tasks:
                 rows += [f"* - {{numref}}`{task.label}`", f"  - {task.teaches}"]

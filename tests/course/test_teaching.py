@@ -88,7 +88,7 @@ def test_the_built_page_lists_every_exercise_with_its_minutes():
     projects = soup.select_one("section#projects").get_text()
     assert all(task.title in projects for task in TASKS.values() if task.kind == "open")
     link = soup.select_one("a[href$='slides.html']")
-    assert (BUILT / "book" / "reference" / link["href"]).resolve() == BUILT / "_static" / "slides.html"
+    assert (BUILT / "book" / "reference" / link["href"]).samefile(BUILT / "_static" / "slides.html")
     for name in NAMES:
         total = sum(TASKS[label].minutes for session in syllabus(name)["sessions"] for label in session["exercises"])
         assert f"exercises, {total} minutes" in soup.get_text()
