@@ -123,12 +123,21 @@ def test_plain_chapters_show_no_directive():
         ("$$\nx\n$$ (eq-a)", "$$\nx \\tag{2.1}\n$$"),
         ("````{dropdown} More\n```{math}\nx\n```\n````", "<details><summary>More</summary>\n\n$$\nx\n$$\n\n</details>"),
         ("{doc}`other`", "[other](https://example.org/p.html)"),
+        ("a\n```{index} word\n```\nb{index}`word`", "a\n\nb"),
+        ("(sec-a)=\n## Title", "## Title"),
+        ("(sec-a)=", ""),
+        ("[here](thm-a), [there](https://x.org)", "[here](https://example.org/p.html#t), [there](https://x.org)"),
+        ("1. So\n\n   $$\n   x\n   $$ (eq-a)\n", "1. So\n\n $$\n x \\tag{2.1}\n $$"),
+        ("{eq}`eq-b`", "[(7)](https://example.org/book/part/other.html#b) of *other*"),
+        ("```{answer}\nYes.\n```", "**Solution.** Yes."),
+        ("```{code-block} python\nx = 1\n```", "```python\nx = 1\n```"),
     ],
 )
 def test_the_converter(source, result):
     labels = {
         "eq-a": {"text": "(2.1)", "url": "p.html#e"},
         "thm-a": {"text": "Theorem 2.3", "url": "p.html#t"},
+        "eq-b": {"text": "(7)", "url": "book/part/other.html#b"},
         "book/part/other": {"text": "other", "url": "p.html"},
     }
     speak = Plain(
