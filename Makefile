@@ -58,7 +58,7 @@ check: lint  ## the fast subset: style, types, plan, ledger, notebooks' form, an
 
 .PHONY: check-wheel
 check-wheel: $(STAMP)  ## build the wheel, install it in a new environment, run every chapter there in an empty folder
-	$(BIN)/python tools/check_wheel.py --jobs $(JOBS)
+	$(ONE_THREAD) $(BIN)/python tools/check_wheel.py --jobs $(JOBS)
 
 .PHONY: lint
 lint: $(STAMP)  ## style and types
