@@ -47,6 +47,13 @@ book: $(CACHE)/.library  ## execute every notebook and build the book [SOLUTIONS
 	$(BIN)/python tools/llms.py $(HTML)
 	@echo "The book is built: open $(abspath $(HTML)/index.html)"
 
+.PHONY: pdf
+pdf: $(STAMP)  ## the whole book by LaTeX: _build/latex/l4-companion.pdf, which make book then links [SOLUTIONS=no]
+	$(BIN)/python tools/pdf.py --ready
+	$(MAKE) --no-print-directory $(CACHE)/.library
+	$(ONE_THREAD) $(BIN)/python tools/warm_cache.py --cache $(CACHE)
+	$(ONE_THREAD) $(BIN)/python tools/pdf.py
+
 .PHONY: test
 test: lint book  ## every test: library, ledger, notebooks, built book
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=10 --durations-min=0.5

@@ -234,7 +234,12 @@ def html_badge(self: Any, node: nodes.Element) -> None:
 
 
 def text_badge(self: Any, node: nodes.Element) -> None:
-    (self.add_text if hasattr(self, "add_text") else self.body.append)(f"({WORDS[node['kind']]})")
+    self.add_text(f"({WORDS[node['kind']]})")
+    raise nodes.SkipNode
+
+
+def latex_badge(self: Any, node: nodes.Element) -> None:
+    self.body.append(KINDS[node["kind"]])
     raise nodes.SkipNode
 
 
@@ -260,9 +265,10 @@ def html_headline_end(self: Any, node: nodes.Element) -> None:
 
 
 def latex_start(self: Any, node: nodes.Element) -> None:
-    if node.get("ids"):
-        self.body.append(self.hypertarget_to(node))
     self.body.append("\n\\par\\medskip\n")
+    if node.get("ids"):
+        counted = numbers(self.builder.env).get(node["ids"][0], "")
+        self.body.append(f"\\lfourcounted{{{counted}}}{self.hypertarget_to(node, anchor=True)}\n")
 
 
 def latex_headline(self: Any, _node: nodes.Element) -> None:
@@ -299,7 +305,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(
         headline, html=(html_headline, html_headline_end), latex=(latex_headline, latex_headline_end), text=plain
     )
-    app.add_node(badge, html=(html_badge, nothing), latex=(text_badge, nothing), text=(text_badge, nothing))
+    app.add_node(badge, html=(html_badge, nothing), latex=(latex_badge, nothing), text=(text_badge, nothing))
     app.add_node(gate)
     app.connect("config-inited", name_exercises, priority=900)
     app.connect("doctree-read", close_gates)
