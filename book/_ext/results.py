@@ -127,7 +127,7 @@ def _status(claims: dict[str, Claim], label: str) -> str:
 def all_results(env: BuildEnvironment) -> list[dict[str, Any]]:
     """Every result in the order of the book, with its number, status and the results it rests on."""
     claims = read_ledger(Path(env.srcdir))
-    order = {name: place for place, name in enumerate(_reading_order(env))}
+    order = {name: place for place, name in enumerate(reading_order(env))}
     rows = []
     for _, found in sorted(_store(env).items(), key=lambda item: order.get(item[0], 10**6)):
         chapter = [
@@ -142,7 +142,9 @@ def _place(row: dict[str, Any]) -> tuple[int, ...]:
     return tuple(int(part) for part in row["number"].split(".") if part)
 
 
-def _reading_order(env: BuildEnvironment) -> list[str]:
+def reading_order(env: BuildEnvironment) -> list[str]:
+    """The pages in the order of the table of contents."""
+
     def below(name: str) -> Iterator[str]:
         yield name
         for child in env.toctree_includes.get(name, []):
