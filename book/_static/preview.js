@@ -29,9 +29,12 @@
     const found = document.createElement("div");
     const add = function (node) { if (node) { found.appendChild(document.importNode(node, true)); } };
     if (target.matches("dt")) {
-      add(target);
-      const meaning = target.nextElementSibling;
-      if (meaning) { add(meaning.querySelector("p") || meaning); }
+      const list = found.appendChild(document.createElement("dl")), meaning = target.nextElementSibling;
+      list.appendChild(document.importNode(target, true));
+      if (meaning) {
+        const words = list.appendChild(document.createElement("dd"));
+        words.appendChild(document.importNode(meaning.querySelector("p") || meaning, true));
+      }
     } else if (target.matches("section, h1, h2, h3, span[id]") && !target.closest("figure, .math, .proof, .citation")) {
       const section = target.matches("section") ? target : target.closest("section");
       if (!section) { return null; }
