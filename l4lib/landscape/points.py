@@ -35,7 +35,8 @@ class PointQuantities:
     z : ndarray, shape () or (r,)
         The crosstalk Σ_{k≠i} ζ_k⁴ / (‖a_i‖² ζ_i²) of the other atoms.
     eta : ndarray, shape () or (r,)
-        The height μ‖ζ‖₃³/α^{3/2} along which the paper splits the sphere.
+        For unit norms μ‖ζ‖₃³/α^{3/2}, which bounds what the other atoms contribute to a correlation (equation
+        ``eq-eta``); in general times the third power of the largest norm.
     """
 
     zeta: Array
@@ -90,7 +91,8 @@ def point_quantities(A: ArrayLike, Q: ArrayLike) -> PointQuantities:
     square = zeta * zeta
     best = np.argmax(square, axis=0)
     own = np.take_along_axis(square, best[None], axis=0)[0]
-    norm = np.sum(A * A, axis=0)[best]
+    norms = np.sum(A * A, axis=0)
+    norm = norms[best]
     others = square.copy()
     np.put_along_axis(others, best[None], 0.0, axis=0)
     crosstalk = inner(others, others)
@@ -103,7 +105,7 @@ def point_quantities(A: ArrayLike, Q: ArrayLike) -> PointQuantities:
         h=own / norm,
         x=inner(missing, missing) / norm,
         z=crosstalk / (norm * own),
-        eta=coherence(A) * np.sum(square * np.abs(zeta), axis=0) / alpha**1.5,
+        eta=coherence(A) * np.sum(square * np.abs(zeta), axis=0) * (norms.max() / alpha) ** 1.5,
     )
 
 
@@ -129,7 +131,7 @@ def critical_points(
     rng : numpy.random.Generator
         The source of randomness.
     tol : float
-        Largest gradient norm of a point that is returned.
+        Largest gradient norm of a point that is returned, for the dictionary scaled to largest norm one.
     iterations : int
         Newton steps, each of length at most 1/2.
 
@@ -146,6 +148,7 @@ def critical_points(
     (2, 4)
     """
     A = as_dictionary(A)
+    A = A / np.linalg.norm(A, axis=0).max()
     n, m = A.shape
     as_count(n, "n", minimum=2)
     starts, iterations = as_count(starts, "starts"), as_count(iterations, "iterations")

@@ -79,14 +79,19 @@ def site():
         server.shutdown()
 
 
-def opened(browser, url):
+def opened(browser, url, answers=None):
     """The page with its mathematics set and every box open, and what its console complained about."""
     page, complaints = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000}), []
+
+    def note(answer):
+        if answers is not None:
+            answers.append(answer)
 
     def listen(message):
         if message.type == "error":
             complaints.append(f"{message.text} {message.location}")
 
+    page.on("response", note)
     page.on("console", listen)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(url)

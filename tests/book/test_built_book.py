@@ -58,7 +58,7 @@ def test_every_picture_is_described(soups):
 
 
 def test_mathematics_has_its_script():
-    assert (HTML / "_static" / "mathjax" / "tex-mml-chtml.js").stat().st_size > 500_000
+    assert (HTML / "_static" / "mathjax" / "tex-chtml-book.js").stat().st_size > 500_000
     assert any((HTML / "_static" / "mathjax" / "output" / "chtml" / "fonts").rglob("*.woff"))
 
 
