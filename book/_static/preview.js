@@ -70,7 +70,7 @@
     box.querySelectorAll("mjx-container").forEach(function (formula) {
       const room = formula.parentElement.clientWidth || box.clientWidth;
       const wide = formula.scrollWidth;
-      if (wide > room + 1 && room > 0) { formula.style.fontSize = Math.max(60, Math.floor(100 * room / wide) - 1) + "%"; }
+      if (wide > room + 1 && room > 0) { formula.style.fontSize = Math.max(75, Math.floor(100 * room / wide) - 1) + "%"; }
     });
     box.querySelectorAll("div.math, mjx-container, pre, table").forEach(function (node) {
       if (node.scrollWidth > node.clientWidth + 1) { node.tabIndex = 0; }
