@@ -162,8 +162,7 @@ def shorten_ledger(tree: nodes.Element) -> None:
             if item[0].astext() == "Tests":
                 tests = [node for paragraph in item[1].children for node in paragraph.children]
                 commas = [node for test in tests for node in (nodes.Text(", "), test)][1:]
-                item[1].clear()
-                item[1] += nodes.paragraph("", "", *commas)
+                item.replace(item[1], nodes.definition("", nodes.paragraph("", "", *commas)))
         for command in list(card.findall(nodes.literal_block)):
             card.remove(command)
 

@@ -147,19 +147,19 @@ def critical_points(
     >>> Q.shape  # two atoms and two midpoints
     (2, 4)
     """
-    A = as_dictionary(A)
-    A = A / np.linalg.norm(A, axis=0).max()
-    n, m = A.shape
+    given = as_dictionary(A)
+    unit = given / np.linalg.norm(given, axis=0).max()
+    n, m = given.shape
     as_count(n, "n", minimum=2)
     starts, iterations = as_count(starts, "starts"), as_count(iterations, "iterations")
     rng = as_rng(rng)
     Q = random_points(n, starts, rng=rng)
     for k in range(starts // 2):
         chosen = rng.choice(m, size=rng.integers(1, min(n, 6) + 1), replace=False)
-        mixture = A[:, chosen] @ rng.choice([-1.0, 1.0], size=chosen.size)
+        mixture = unit[:, chosen] @ rng.choice([-1.0, 1.0], size=chosen.size)
         if np.linalg.norm(mixture) > 1e-3:
             Q[:, k] = project(mixture)
-    objective = phi_T(A)
+    objective = phi_T(unit)
     for _ in range(iterations):
         gradient = objective.gradient(Q)
         normal = np.einsum("ir,jr->rij", Q, Q)

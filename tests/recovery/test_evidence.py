@@ -67,7 +67,7 @@ def test_a_weak_atom_is_seen_by_its_excess():
 
 
 def test_what_both_halves_leave_alike_is_an_atom():
-    """Two errors have nothing in common; the right atoms less one of half the amplitude leave the same in both halves."""
+    """Two errors have nothing in common; without one atom, of half the amplitude, both halves leave the same."""
     alike = {11: [], 12: []}
     for seed in range(8):
         rng = np.random.default_rng(300 + seed)
