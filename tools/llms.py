@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))
+
 from execute_notebooks import ROOT
+from exercise_source import without_answers, without_solutions
 from plain import Plain, converter
 
 SUMMARY = (
@@ -45,12 +51,13 @@ def shown(output: Any) -> str:
 
 
 def as_text(name: str, speak: Plain) -> str:
-    """One page."""
-    path = ROOT / f"{name}.ipynb"
+    """One page; without solutions if the book has none."""
+    path, bare = ROOT / f"{name}.ipynb", os.environ.get("SOLUTIONS") == "no"
     if not path.exists():
-        return speak((ROOT / f"{name}.md").read_text(encoding="utf-8"), name) + "\n"
-    blocks = []
-    for cell in nbformat.read(path, as_version=4).cells:
+        text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+        return speak(without_answers(text) if bare else text, name) + "\n"
+    blocks, notebook = [], nbformat.read(path, as_version=4)
+    for cell in (without_solutions(notebook) if bare else notebook).cells:
         if cell.cell_type == "markdown":
             blocks.append(speak(cell.source, name))
             continue
