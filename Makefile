@@ -44,7 +44,16 @@ $(CACHE)/.library: $(STAMP) $(LIBRARY)
 book: $(CACHE)/.library  ## execute every notebook and build the book [SOLUTIONS=no leaves the solutions out]
 	$(ONE_THREAD) $(BIN)/python tools/warm_cache.py --cache $(CACHE)
 	$(ONE_THREAD) $(BIN)/jupyter-book build . -W -n --keep-going --quiet
+	$(BIN)/python tools/llms.py $(HTML)
 	@echo "The book is built: open $(abspath $(HTML)/index.html)"
+
+.PHONY: pdf latex-is-there
+latex-is-there: $(STAMP)
+	$(BIN)/python tools/pdf.py --ready
+
+pdf: latex-is-there $(CACHE)/.library  ## the whole book by LaTeX: _build/latex/l4-companion.pdf, which make book then links [SOLUTIONS=no]
+	$(ONE_THREAD) $(BIN)/python tools/warm_cache.py --cache $(CACHE)
+	$(ONE_THREAD) $(BIN)/python tools/pdf.py
 
 .PHONY: test
 test: lint book  ## every test: library, ledger, notebooks, built book
@@ -58,7 +67,7 @@ check: lint  ## the fast subset: style, types, plan, ledger, notebooks' form, an
 
 .PHONY: check-wheel
 check-wheel: $(STAMP)  ## build the wheel, install it in a new environment, run every chapter there in an empty folder
-	$(BIN)/python tools/check_wheel.py --jobs $(JOBS)
+	$(ONE_THREAD) $(BIN)/python tools/check_wheel.py --jobs $(JOBS)
 
 .PHONY: lint
 lint: $(STAMP)  ## style and types
@@ -72,8 +81,12 @@ notebooks: $(STAMP)  ## execute the notebooks in place (after a change of l4lib)
 	$(BIN)/python tools/readme_picture.py
 
 .PHONY: coursework
-coursework: $(STAMP)  ## notebooks for students and instructors, and plain chapters: _build/course [BASE=https://address.of.the/book]
+coursework: $(STAMP)  ## notebooks for students and instructors, solutions, plain chapters: _build/course [BASE=https://address.of.the/book]
 	$(ONE_THREAD) $(BIN)/python tools/coursework.py $(if $(BASE),--base "$(BASE)")
+
+.PHONY: slides
+slides: $(STAMP)  ## slides for one lecture from the book's statements and figures: _build/slides.html
+	$(ONE_THREAD) $(BIN)/python tools/slides.py $(if $(BASE),--base "$(BASE)")
 
 .PHONY: grade
 grade: $(STAMP)  ## grade a folder: make grade SUBMISSIONS=folder [KEEP=best|last DEADLINE=2026-11-30T23:59 LATE=count|drop TRUST=yes]

@@ -104,13 +104,13 @@ def sklearn_minibatch(alpha, rounds):
 
 
 def dictlearn(algorithm, rounds):
-    """K-SVD and its kin of dictlearn with five nonzeros, on ten thousand samples."""
+    """K-SVD and its kin of dictlearn with five nonzeros, on four thousand samples."""
 
     def run(Y, m, seed):
         from dictlearn import DictionaryLearning
 
         model = DictionaryLearning(m, fit_algorithm=algorithm, n_nonzero_coefs=5, max_iter=rounds, random_state=seed)
-        return project(np.asarray(model.fit(Y.T[:10_000]).components_).T), None
+        return project(np.asarray(model.fit(Y.T[:4_000]).components_).T), None
 
     return run
 
@@ -191,20 +191,22 @@ def settings(name, n, quick):
     if name == "scikit-learn MiniBatch":
         return {f"alpha {a}, {r} rounds": sklearn_minibatch(a, r) for a in (0.15, 0.4) for r in (4, 16)}
     if name == "dictlearn":
-        return {f"{a}, {r} rounds": dictlearn(a, r) for a in ("aksvd", "mod") for r in (20, 60)}
+        return {f"{a}, {r} rounds": dictlearn(a, r) for a in ("aksvd", "mod") for r in (10, 30)}
     if name == "pymanopt":
         return {o: pymanopt_descent(o) for o in ("ConjugateGradient", "SteepestDescent")}
     return {"as is": {"FastICA": fastica, "Picard": picard_ica, "MSP (own)": msp}[name]}
 
 
 def peers(n, m, quick):
-    """Which peers run on a size; the slow ones on the smallest only, specialists where m = n."""
+    """Which peers run on a size; specialists where m = n."""
     names = ["spams"] if n <= (64 if quick else 128) else []
     if m == n:
         names += ["FastICA"] if quick else ["FastICA", "Picard", "MSP (own)"]
-    if n == 32 and not quick:
-        names += ["scikit-learn MiniBatch", "dictlearn", "pymanopt"]
     return names
+
+
+SLOW = ("scikit-learn MiniBatch", "dictlearn", "pymanopt")
+"""On the smallest size only, and last."""
 
 
 def runs(function, size, seeds, limit=LIMIT):
@@ -364,6 +366,10 @@ def main():
             part(f"{key}|{name}", lambda name=name, size=size, few=few: peer(name, size, few))
     part("honesty", lambda: honesty(5 if options.quick else 20))
     part("streaming", lambda: streaming(p=300_000 if options.quick else 10_000_000))
+    smallest, full = SIZES[0][:4], 5
+    for name in () if options.quick else SLOW:
+        key = "{}x{} theta={} p={}".format(*smallest)
+        part(f"{key}|{name}", lambda name=name: peer(name, smallest, full))
 
 
 if __name__ == "__main__":

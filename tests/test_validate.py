@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pandas as pd
@@ -218,3 +219,18 @@ def test_exceptions_survive_the_way_back_from_another_process(call):
         assert type(twin) is type(error)
         assert str(twin) == str(error)
         assert twin.__dict__.keys() == error.__dict__.keys()
+
+
+def test_numbers_are_not_looped_over():
+    """Checking a million numbers calls no more Python functions than checking four."""
+
+    def calls(array):
+        seen = []
+        sys.setprofile(lambda frame, event, argument: seen.append(event))
+        try:
+            validate.as_array(array, "Y", ndim=1, shape="(p,)")
+        finally:
+            sys.setprofile(None)
+        return len(seen)
+
+    assert calls(np.ones(1_000_000)) == calls(np.ones(4))

@@ -1,7 +1,8 @@
 """Run the chapters with the installed library alone.
 
-Builds the wheel, installs it into a new environment outside the repository (with the versions of the lock), copies each
-chapter into an empty folder and executes it there: what a reader has who downloads a notebook and installs l4lib.
+Builds the wheel, installs it into a new environment outside the repository (with the versions of the lock), and
+executes each chapter's plain notebook, the one that its page offers, in an empty folder: what one has who downloads
+it and installs l4lib.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import copyfile, copytree, ignore_patterns
 
+import nbformat
+from coursework import clean_chapter
 from execute_notebooks import ROOT, notebooks_of_the_book
+from labels import book_labels
+from plain import converter
 
 RUN = """
 import sys, nbformat
@@ -38,9 +43,9 @@ def build_wheel(folder: Path) -> Path:
 
 
 def run_alone(python: Path, chapter: Path, environment: dict[str, str] | None = None) -> str:
-    """What went wrong when the chapter ran in an empty folder, or nothing."""
+    """What went wrong when the chapter's plain notebook ran in an empty folder, or nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        copyfile(chapter, Path(folder) / chapter.name)
+        nbformat.write(clean_chapter(chapter, converter(book_labels(), "")), Path(folder) / chapter.name)
         command = [str(python), "-c", RUN, chapter.name]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         return done.stderr[-2000:] if done.returncode else ""

@@ -2,17 +2,16 @@
 
 ``OUT/student/NAME.ipynb``: the exercises of a chapter with stubs, hints, feedback and a place for paper answers.
 ``OUT/instructor/NAME.ipynb``: the same with solutions, rubrics and the mistakes that the grader knows.
-``OUT/chapters/NAME.ipynb``: every chapter as a plain notebook, for programs that do not know the book's directives.
+``OUT/solutions.html``: all exercises with their solutions, to read and to print.
+``OUT/chapters/NAME.ipynb``: every chapter as a plain notebook, for programs that do not know the book's directives; the
+built book offers the same ones for download.
 The only source are the sections *Exercises* of the chapters and the modules of `l4lib.course.chapters`.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
-import io
-import json
 import os
 import secrets
 import sys
@@ -20,15 +19,20 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))
 
+from booklet import booklet
 from execute_notebooks import ROOT
-from exercise_source import KINDS, ME, Section, Task, chapters, read_sections, stub
+from exercise_source import KINDS, ME, Section, Task, chapters, read_section, read_sections, stub
+from labels import book_labels
 from plain import INSTALL, Plain, converter, notebook, page_name, plain_chapter
+from statements import cited
 
 from l4lib.course import exercises
 
+NOTATION = ROOT / "book" / "reference" / "notation.yml"
 SECRET = ROOT / ".course-secret"
 WHERE = "l4lib[figures,data,certificates,experiments]"
 
@@ -45,38 +49,6 @@ def read_secret(path: Path) -> str:
 def course_code(secret: str) -> str:
     """What students may know of the secret: the code that their data depend on."""
     return hashlib.sha256(f"course {secret}".encode()).hexdigest()[:8]
-
-
-def book_labels(out: Path) -> dict[str, dict[str, str]]:
-    """The numbers that the book gives to its labels.
-
-    They are those of the built book, or of an earlier call, if no source is newer; else Sphinx reads the pages once,
-    which takes some seconds; it executes nothing and writes no page.
-    """
-    sources = [ROOT / "_config.yml", ROOT / "_toc.yml", *(ROOT / "book").rglob("*.*")]
-    newest = max(path.stat().st_mtime for path in sources if path.suffix in {".yml", ".ipynb", ".md", ".py"})
-    for path in (ROOT / "_build" / "html" / "labels.json", out / "labels.json"):
-        if path.exists() and path.stat().st_mtime > newest:
-            known: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
-            return known
-    from jupyter_book.sphinx import build_sphinx
-
-    settings = {"latex_individualpages": False, "nb_execution_mode": "off", "external_toc_path": str(ROOT / "_toc.yml")}
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        result = build_sphinx(
-            str(ROOT),
-            str(out),
-            noconfig=True,
-            path_config=str(ROOT / "_config.yml"),
-            confoverrides=settings,
-            builder="dummy",
-            doctreedir=str(out / ".doctrees"),
-            really_quiet=True,
-        )
-    if isinstance(result, Exception):
-        raise result
-    found: dict[str, dict[str, str]] = json.loads((out / "labels.json").read_text(encoding="utf-8"))
-    return found
 
 
 def _effort(task: Task) -> str:
@@ -106,6 +78,61 @@ def _solution(task: Task, speak: Plain) -> list[Any]:
     return cells
 
 
+def _letters(speak: Plain) -> str:
+    """The book's letters, folded."""
+    table: list[dict[str, str]] = yaml.safe_load(NOTATION.read_text(encoding="utf-8"))
+    rows = [f"| {row['symbol']} | {row['meaning']} |" for row in table]
+    lines = "\n".join(["| symbol | meaning |", "|---|---|", *rows])
+    return f"<details><summary>The letters of the book</summary>\n\n{speak(lines)}\n\n</details>"
+
+
+def _from_the_chapter(task: Task, speak: Plain, page: str) -> str:
+    """The statements that an exercise refers to, folded, so that the notebook can be used away from the book."""
+    parts = []
+    for statement in cited("\n".join([task.text, _rubric(task)])):
+        number = speak.labels.get(statement.label, {}).get("text", statement.kind.capitalize())
+        named = (
+            "" if statement.kind == "equation" else f"**{number}{f' ({statement.title})' * bool(statement.title)}.** "
+        )
+        parts.append(speak(named + statement.text, statement.page))
+    speak.page = page
+    if not parts:
+        return ""
+    return "\n\n<details><summary>What it refers to</summary>\n\n" + "\n\n".join(parts) + "\n\n</details>"
+
+
+def exercise_cells(section: Section, speak: Plain, *, instructor: bool = False, alone: bool = True) -> list[Any]:
+    """The exercises of a chapter as cells: with stubs for a student, with solutions for an instructor.
+
+    ``alone`` says that they stand in a notebook without the chapter.
+    """
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    cells = []
+    speak.page = page_name(section.path)
+    if section.intro.strip():
+        intro = section.intro if instructor else section.intro.replace(", and last the solution", "")
+        cells.append(text(speak(intro)))
+    for task in section.tasks:
+        exercise = exercises().get(task.label)
+        number = speak.labels.get(task.label, {}).get("text", "Exercise")
+        behind = _from_the_chapter(task, speak, speak.page) if alone else ""
+        head = f"{'##' if alone else '###'} {number}: {task.title}\n\n*{_effort(task)}*"
+        cells.append(text(f"{head}\n\n{speak(task.text)}{behind}"))
+        cells += [code(source) for source in task.provided]
+        if instructor:
+            cells += _solution(task, speak)
+            continue
+        if task.kind == "break" and not task.rubric:
+            cells.append(text("*Write down what you expect before you run anything.*"))
+        if exercise:
+            cells.append(code("\n\n\n".join(filter(None, (stub(source, exercise.answer) for source in task.code)))))
+            cells.append(code(f'check("{task.label}", {exercise.answer}, me)'))
+        if task.rubric:
+            cells.append(text(f"**How it is marked** ({task.paper_points} points)\n\n{speak(_rubric(task))}"))
+            cells.append(text("*Write your answer here.*", metadata={"course": {"answer": task.label}}))
+    return cells
+
+
 def make(section: Section, speak: Plain, *, instructor: bool, code_of_course: str, where: str = WHERE) -> Any:
     """The notebook of one chapter's exercises, for a student or for an instructor."""
     text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
@@ -114,42 +141,39 @@ def make(section: Section, speak: Plain, *, instructor: bool, code_of_course: st
     head = "Exercises with solutions" if instructor else "Exercises"
     how = (
         "Write your identifier into the cell below. Keep the names of functions and variables; add as many cells as "
-        "you like. Answers for paper go into the cells that say so. Save, and hand in this file."
+        "you like. Do not round: numbers are compared to about six digits. Answers for paper go into the cells that "
+        "say so. Save, and hand in this file."
     )
     me = f'me = Student("{"instructor" if instructor else "WRITE YOUR ID HERE"}", course="{code_of_course}")'
+    opening = f"# {head}: {section.title}\n\nChapter: {speak.link(page)}\n\n"
     cells = [
-        text(f"# {head}: {section.title}\n\nChapter: {speak.link(page)}\n\n{'' if instructor else how}".strip()),
+        text(opening + (_letters(speak) if instructor else f"{how}\n\n{_letters(speak)}")),
         code(INSTALL.format(where=where)),
         *(code(source.replace(ME, me)) for source in section.setup),
+        *exercise_cells(section, speak, instructor=instructor),
     ]
-    if section.intro.strip():
-        cells.append(text(speak(section.intro)))
-    for task in section.tasks:
-        exercise = exercises().get(task.label)
-        number = speak.labels.get(task.label, {}).get("text", "Exercise")
-        cells.append(text(f"## {number}: {task.title}\n\n*{_effort(task)}*\n\n{speak(task.text)}"))
-        cells += [code(source) for source in task.provided]
-        if instructor:
-            cells += _solution(task, speak)
-            continue
-        if exercise:
-            cells.append(code("\n\n\n".join(filter(None, (stub(source, exercise.answer) for source in task.code)))))
-            cells.append(code(f'check("{task.label}", {exercise.answer}, me)'))
-        if task.rubric:
-            cells.append(text(f"**How it is marked** ({task.paper_points} points)\n\n{speak(_rubric(task))}"))
-            cells.append(text("*Write your answer here.*", metadata={"course": {"answer": task.label}}))
     return notebook(cells, chapter=section.chapter, code=code_of_course)
+
+
+def clean_chapter(path: Path, speak: Plain, where: str = WHERE) -> Any:
+    """A whole chapter as a plain notebook that runs by itself; its exercises with stubs, without solutions."""
+    section, cells = read_section(path), list[Any]()
+    speak.cited.clear()
+    if section:
+        cells = [nbformat.v4.new_markdown_cell("## Exercises"), *map(nbformat.v4.new_code_cell, section.setup)]
+        cells += exercise_cells(section, speak, alone=False)
+    return plain_chapter(path, speak, where, cells)
 
 
 def main() -> int:
     """Write all notebooks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, nargs="?", default=ROOT / "_build" / "course")
-    parser.add_argument("--base", default="https://example.org/l4", help="address of the published book")
+    parser.add_argument("--base", default="", help="address of the published book; without it, numbers are no links")
     parser.add_argument("--where", default=WHERE, help="what pip installs where l4lib is missing")
     parser.add_argument("--secret", type=Path, default=SECRET, help="file of the course's secret; made if missing")
     options = parser.parse_args()
-    speak = converter(book_labels(ROOT / "_build" / "labels"), options.base)
+    speak = converter(book_labels(), options.base)
     code = course_code(read_secret(options.secret))
     sections = read_sections(chapters(ROOT))
     for kind in ("student", "instructor", "chapters"):
@@ -159,11 +183,12 @@ def main() -> int:
             made = make(section, speak, instructor=kind == "instructor", code_of_course=code, where=options.where)
             nbformat.write(made, options.out / kind / section.path.name)
     for path in chapters(ROOT):
-        nbformat.write(plain_chapter(path, speak, options.where), options.out / "chapters" / path.name)
+        nbformat.write(clean_chapter(path, speak, options.where), options.out / "chapters" / path.name)
+    (options.out / "solutions.html").write_text(booklet(sections, speak), encoding="utf-8")
     if speak.unknown:
         print(f"left as they are: {', '.join(sorted(speak.unknown))}", file=sys.stderr)
     tasks = sum(len(section.tasks) for section in sections)
-    print(f"{tasks} exercises of {len(sections)} chapters: {options.out}/student, instructor, chapters")
+    print(f"{tasks} exercises of {len(sections)} chapters: {options.out}/student, instructor, chapters, solutions.html")
     return 0
 
 

@@ -20,6 +20,7 @@ import yaml
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
+SECONDS = ROOT / "book" / "reference" / "seconds.yml"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -86,6 +87,18 @@ def execute(path: Path, *, run: bool = True) -> float:
     return seconds
 
 
+def note_seconds(taken: dict[Path, float]) -> None:
+    """Write how long the code of pages takes into the file that their heads read, where it has changed by half."""
+    lines, known = [], {path.relative_to(ROOT).with_suffix("").as_posix(): value for path, value in taken.items()}
+    stored: dict[str, float] = yaml.safe_load(SECONDS.read_text(encoding="utf-8"))
+    for path in notebooks_of_the_book():
+        name = path.relative_to(ROOT).with_suffix("").as_posix()
+        value, old = known.get(name, stored.get(name, 0.0)), stored.get(name, 0.0)
+        lines.append(f"{name}: {float(f'{value:.2g}') if abs(value - old) > old / 2 else old:g}")
+    comment = SECONDS.read_text(encoding="utf-8").splitlines()[0]
+    SECONDS.write_text("\n".join([comment, *lines]) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     """Execute what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -97,15 +110,18 @@ def main() -> int:
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     paths = [path.resolve() for path in options.paths] or notebooks_of_the_book()
 
-    failed = 0
+    failed, taken = 0, dict[Path, float]()
     with ThreadPoolExecutor(options.jobs) as pool:
         runs = {path: pool.submit(execute, path, run=not options.normalise_only) for path in paths}
         for path, future in runs.items():
             try:
-                print(f"{path.name}: {future.result():.1f} s", flush=True)
+                taken[path] = future.result()
+                print(f"{path.name}: {taken[path]:.1f} s", flush=True)
             except Exception as problem:
                 failed += 1
                 print(f"{path.name}: FAILED\n{problem}", file=sys.stderr, flush=True)
+    if not options.normalise_only:
+        note_seconds(taken)
     return 1 if failed else 0
 
 

@@ -1,8 +1,13 @@
-"""Chapters as plain notebooks: no directives, no roles, no macros; numbers and links are those of the book."""
+"""Chapters as plain notebooks: no directives, no roles, no macros; numbers are those of the book.
+
+They run with the installed library alone, and their exercises come with stubs and without solutions.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,15 @@ import yaml
 from execute_notebooks import KERNEL, ROOT
 
 FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ \t]*(?P<argument>.*)$")
-NAMED = {"prf:proof": "Proof", "exercise": "", "solution": "Solution", "marking": "How it is marked"}
+SILENT = {"index", "raw", "tableofcontents", "contents", "toctree"}
+SILENT |= {"exercise-table", "project-list", "syllabus", "slides-link", "proof-map", "results-list", "printed-link"}
+NAMED = {
+    "answer": "Solution",
+    "prf:proof": "Proof",
+    "exercise": "",
+    "solution": "Solution",
+    "marking": "How it is marked",
+}
 INSTALL = '''# Only needed where l4lib is missing.
 import importlib.util
 
@@ -22,16 +35,26 @@ if importlib.util.find_spec("l4lib") is None:
 class Plain:
     """From the Markdown of the book to Markdown that every notebook program shows.
 
-    ``labels`` is the ``labels.json`` of a build, ``macros`` those of ``_config.yml``, ``base`` the address of the book.
+    ``labels`` is the ``labels.json`` of a build, ``macros`` those of ``_config.yml``, ``base`` the address of the book;
+    without an address the numbers are words and no links. ``sources`` says of each key of the bibliography how it is
+    cited, and what it is; the keys that occur are collected in ``cited``.
     Labels and directives that are not known stay readable and are counted in ``unknown``.
     """
 
-    def __init__(self, labels: dict[str, dict[str, str]], macros: dict[str, Any], base: str, page: str = "") -> None:
-        self.labels, self.base, self.page = labels, base.rstrip("/"), page
+    def __init__(
+        self,
+        labels: dict[str, dict[str, str]],
+        macros: dict[str, Any],
+        base: str,
+        page: str = "",
+        sources: dict[str, tuple[str, str]] | None = None,
+    ) -> None:
+        self.labels, self.base, self.page, self.sources = labels, base.rstrip("/"), page, sources or {}
         self.macros = {
             name: (body, 0) if isinstance(body, str) else (body[0], body[1]) for name, body in macros.items()
         }
         self.unknown: set[str] = set()
+        self.cited: set[str] = set()
 
     def __call__(self, text: str, page: str = "") -> str:
         """One Markdown cell of a page."""
@@ -39,12 +62,29 @@ class Plain:
         return self.expand(self.inline(self.directives(text))).strip()
 
     def link(self, label: str, words: str = "") -> str:
-        """A link into the book, with the number that the book gives it."""
+        """A link into the book, with the number that the book gives it; of another page with its title."""
         if label not in self.labels:
             self.unknown.add(label)
             return words or label
         entry = self.labels[label]
-        return f"[{words or entry['text']}]({self.base}/{entry['url']})"
+        page = entry["url"].partition(".html")[0]
+        if not words and entry["text"].startswith("(") and page != self.page and page in self.labels:
+            return f"{self.address(entry['text'], entry['url'])} of *{self.labels[page]['text']}*"
+        return self.address(words or entry["text"], entry["url"])
+
+    def address(self, words: str, url: str) -> str:
+        """Words that lead into the book, if it has an address."""
+        return f"[{words}]({self.base}/{url})" if self.base else words
+
+    def citation(self, keys: str, name: str) -> str:
+        """Authors and year."""
+        said = []
+        for key in map(str.strip, keys.split(",")):
+            self.cited.add(key)
+            if key not in self.sources:
+                self.unknown.add(key)
+            said.append(self.address(self.sources.get(key, (key, ""))[0], "book/reference/bibliography.html"))
+        return "; ".join(said) if name == "cite:t" else f"({'; '.join(said)})"
 
     def expand(self, text: str) -> str:
         """Write macros out, innermost last, since no program but the book knows them."""
@@ -69,26 +109,35 @@ class Plain:
             explicit = re.fullmatch(r"(.*?)\s*<([^<>]+)>", content, flags=re.DOTALL)
             words, label = (explicit[1], explicit[2]) if explicit else ("", content)
             if name.startswith("cite"):
-                return ", ".join(
-                    f"[{key.strip()}]({self.base}/book/reference/bibliography.html)" for key in label.split(",")
-                )
+                return self.citation(label, name)
+            if name == "index":
+                return ""
             if name == "doc" and not label.startswith("/"):
                 label = f"{self.page.rpartition('/')[0]}/{label}"
             if name == "numref" and "%s" in words:
                 words = words.replace("%s", self.labels.get(label, {}).get("text", "").rpartition(" ")[2])
             if name in {"eq", "prf:ref", "numref", "ref", "doc"}:
-                return self.link(label.lstrip("/"), words)
+                said = self.link(label.lstrip("/"), words)
+                return f"*{said}*" if name in {"ref", "doc"} and not self.base and not words else said
             return words or content
 
         def equation(found: re.Match[str]) -> str:
-            number = self.labels.get(found[2], {}).get("text", "").strip("()")
+            number = self.labels.get(found[3], {}).get("text", "").strip("()")
             tag = f" \\tag{{{number}}}" if number else ""
-            return f"$$\n{found[1].strip()}{tag}\n$$"
+            return f"{found[1]}$$\n{found[2].rstrip()}{tag}\n{found[1]}$$"
 
         text = re.sub(r"\{([a-z:]+)\}`([^`]+)`", role, text)
-        text = re.sub(r"^\(([\w-]+)\)=\n", "", text, flags=re.MULTILINE)
+        text = re.sub(
+            r"(?<!!)\[([^\]\n]+)\]\(#?([\w-]+)\)",
+            lambda found: self.link(found[2], found[1]) if found[2] in self.labels else found[0],
+            text,
+        )
+        text = re.sub(r"^\([\w:-]+\)=[ \t]*(\n|$)", "", text, flags=re.MULTILINE)
         return re.sub(
-            r"^\$\$\n?((?:(?!\$\$).)*?)\n?\$\$ \(([\w:-]+)\)[ \t]*$", equation, text, flags=re.MULTILINE | re.DOTALL
+            r"^([ \t]*)\$\$\n?((?:(?!\$\$).)*?)\n?[ \t]*\$\$ \(([\w:-]+)\)[ \t]*$",
+            equation,
+            text,
+            flags=re.MULTILINE | re.DOTALL,
         )
 
     def directives(self, text: str) -> str:
@@ -113,10 +162,18 @@ class Plain:
     def directive(self, name: str, argument: str, options: dict[str, str], body: str) -> str:
         """One directive in plain words."""
         number = self.labels.get(options.get("label", ""), {}).get("text", "")
+        if name in SILENT or (name == "only" and "html" not in argument):
+            return ""
+        if name == "only":
+            return body
         if name == "claim-card":
-            return f"*[How this is checked]({self.base}/{self.page}.html#claim-{argument}).*"
+            how = self.address("How this is checked", f"{self.page}.html#claim-{argument}")
+            return f"*{how}: `{argument}` in the ledger.*"
         if name == "live":
-            return f"*[A picture that moves in the book]({self.base}/{self.page}.html#{options['name']}). {body}*"
+            moving = self.address("A picture that moves in the book", f"{self.page}.html#{options['name']}")
+            return f"*{moving}.* {body}"
+        if name in {"code", "code-block"}:
+            return f"```{argument}\n{body}\n```"
         if name in {"dropdown", "admonition", "note", "tip", "warning", "important", "hint", "seealso"}:
             summary = argument or name.capitalize()
             if name == "dropdown" or options.get("class") == "dropdown":
@@ -133,10 +190,38 @@ class Plain:
         return f"**{argument}**\n\n{body}" if argument else body
 
 
+@cache
+def bibliography(path: Path) -> dict[str, tuple[str, str]]:
+    """Of each key of a BibTeX file, how it is cited (authors and year), and one line that says what it is."""
+    from pybtex.database import parse_file
+
+    found = {}
+    for key, entry in parse_file(str(path)).entries.items():
+        people = entry.persons.get("author", [])
+        names = [_words(" ".join([*person.prelast_names, *person.last_names])) for person in people]
+        short = (
+            names[0] if len(names) == 1 else f"{names[0]} and {names[1]}" if len(names) == 2 else f"{names[0]} et al."
+        )
+        where = next((entry.fields[f] for f in ("journal", "booktitle", "publisher", "note") if f in entry.fields), "")
+        year = entry.fields.get("year", "")
+        doi = f" https://doi.org/{entry.fields['doi']}" if "doi" in entry.fields else ""
+        what = f"{', '.join(names)} ({year}). *{_words(entry.fields['title'])}*. {_words(where)}.{doi}"
+        found[key] = (f"{short} {year}", what)
+    return found
+
+
+def _words(bibtex: str) -> str:
+    """BibTeX without its accents and braces."""
+    from pybtex.richtext import Text
+
+    return str(Text.from_latex(bibtex))
+
+
 def converter(labels: dict[str, dict[str, str]], base: str) -> Plain:
-    """A converter with the macros of the book."""
+    """A converter with the macros and the bibliography of the book."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    return Plain(labels, config["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"], base)
+    macros = config["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
+    return Plain(labels, macros, base, sources=bibliography(ROOT / "book" / "reference" / "references.bib"))
 
 
 def notebook(cells: list[Any], **course: str) -> nbformat.NotebookNode:
@@ -154,16 +239,21 @@ def page_name(path: Path) -> str:
     return path.relative_to(ROOT).with_suffix("").as_posix()
 
 
-def plain_chapter(path: Path, speak: Plain, where: str) -> nbformat.NotebookNode:
-    """A chapter without its exercises and without outputs."""
+def plain_chapter(path: Path, speak: Plain, where: str, exercises: Sequence[Any] = ()) -> nbformat.NotebookNode:
+    """A chapter without outputs, and with these cells in the place of its exercises."""
     text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
     cells: list[Any] = []
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown":
             if cell.source.startswith("## Exercises"):
                 break
-            cells.append(text(speak(cell.source, page_name(path))))
+            if not (said := speak(cell.source, page_name(path))):
+                continue
+            cells.append(text(said))
             if len(cells) == 1:
+                title, _, rest = cells[0].source.partition("\n")
+                book = speak.address("*The ℓ⁴ companion*", f"{page_name(path)}.html")
+                cells[0].source = f"{title}\n\nFrom {book}; numbers are those of the book.\n{rest}"
                 cells.append(code(INSTALL.format(where=where)))
             continue
         cells.append(code(cell.source))
@@ -171,4 +261,8 @@ def plain_chapter(path: Path, speak: Plain, where: str) -> nbformat.NotebookNode
         if figure:
             number = speak.labels.get(figure.get("name", ""), {}).get("text", "Figure")
             cells.append(text(speak(f"*{number}.* {figure.get('caption', '')}")))
+    cells += exercises
+    if speak.cited & set(speak.sources):
+        rows = [f"- {speak.sources[key][1]}" for key in sorted(speak.cited & set(speak.sources))]
+        cells.append(text("## Sources\n\n" + "\n".join(rows)))
     return notebook(cells)

@@ -42,13 +42,13 @@ def depart_test_link_html(self: Any, _node: test_link) -> None:
 
 
 def visit_test_link_latex(self: Any, _node: test_link) -> None:
-    """Typewriter."""
-    self.body.append("\\sphinxcode{")
+    """Typewriter, which may break after an underscore."""
+    self.body.append("\\sphinxcode{\\sphinxupquote{")
 
 
 def depart_test_link_latex(self: Any, _node: test_link) -> None:
     """Close it."""
-    self.body.append("}")
+    self.body.append("}}")
 
 
 def _line(root: Path, test: str) -> int:

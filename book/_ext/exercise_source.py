@@ -62,6 +62,8 @@ class Section:
     intro: str = ""
     setup: list[str] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
+    goals: list[str] = field(default_factory=list)
+    needs: str = ""
 
     @property
     def chapter(self) -> str:
@@ -139,6 +141,9 @@ def read_section(path: Path) -> Section | None:
         return None
     name = path.stem
     section = Section(path, cells[0].source.split("\n")[0].lstrip("# "), cells[start].source.removeprefix(HEADING))
+    opening = cells[0].source
+    section.goals = re.findall(r"^- (.*?)[;.]?$", opening.partition("**You will learn**")[2], flags=re.MULTILINE)
+    section.needs = opening.partition("**You need** ")[2].partition("\n")[0].strip()
     gate = False
     for cell in cells[start + 1 :]:
         tags = cell.metadata.get("tags", [])
@@ -189,6 +194,11 @@ def without_solutions(notebook: Any) -> Any:
     copy = nbformat.from_dict(dict(notebook))
     copy.cells = kept
     return copy
+
+
+def without_answers(text: str) -> str:
+    """A page of Markdown in which no answer to an exam's question is left."""
+    return re.sub(r"^(`{3,})\{answer\}.*?^\1$\n?", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def stub(source: str, answer: str) -> str:

@@ -18,12 +18,13 @@ import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
-from exercise_source import KINDS, chapters, read_sections, section_start, without_solutions
+from exercise_source import KINDS, chapters, read_sections, section_start, without_answers, without_solutions
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
+BREAK = "\\\n    "
 WORDS = {"derive": "derive", "compute": "compute", "break": "break a hypothesis", "open": "open"}
 
 
@@ -96,6 +97,18 @@ class Fold(SphinxDirective):
         return [node]
 
 
+class Answer(SphinxDirective):
+    """The solution of a question that is no numbered exercise, as in an exam; left out with the solutions."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        node = fold(classes=["exercise-solution"])
+        node += headline("", "Solution")
+        self.state.nested_parse(self.content, self.content_offset, node)
+        return [node]
+
+
 class End(SphinxDirective):
     """The end of a solution with code."""
 
@@ -106,7 +119,7 @@ class End(SphinxDirective):
 
 
 class ExerciseTable(SphinxDirective):
-    """All exercises with what they teach, chapter by chapter."""
+    """All exercises with what they teach, below the goals of their chapters."""
 
     def run(self) -> list[nodes.Node]:
         paths = chapters(Path(self.env.srcdir))
@@ -118,7 +131,8 @@ class ExerciseTable(SphinxDirective):
         for section in read_sections(paths):
             page = section.path.relative_to(self.env.srcdir).with_suffix("").as_posix()
             minutes = sum(task.minutes for task in section.tasks)
-            rows += [f"* - {{doc}}`/{page}`", "  - ", "  - ", "  - ", f"  - {minutes}"]
+            goals = BREAK.join([*(f"• {goal}" for goal in section.goals), f"*Needs* {section.needs}"])
+            rows += [f"* - **{{doc}}`/{page}`**", f"  - {goals}", "  - ", "  - ", f"  - {minutes}"]
             for task in section.tasks:
                 rows += [f"* - {{numref}}`{task.label}`", f"  - {task.teaches}"]
                 rows += [f"  - {KINDS[task.kind]} {WORDS[task.kind]}", f"  - {'★' * task.stars}", f"  - {task.minutes}"]
@@ -161,6 +175,8 @@ def write_titles(app: Sphinx, document: nodes.document, docname: str) -> None:
     """Put the numbers into titles and summaries."""
     known = numbers(app.env)
     for title in document.findall(headline):
+        if "exercise" not in title:
+            continue
         name = f"Exercise {known.get(title['exercise'], '')}".strip()
         if before := title.get("before"):
             title += nodes.Text(f"{before} of {name}" if before == "Solution" else f"{before} ({name})")
@@ -172,10 +188,12 @@ def labels(env: BuildEnvironment) -> dict[str, dict[str, str]]:
     """Every label with its name and address, as notebooks outside the book need them."""
     found = {name: {"text": title.astext(), "url": f"{name}.html"} for name, title in env.titles.items()}
     words = {"displaymath": "({})", "figure": "Fig. {}", "table": "Table {}", "code-block": "Listing {}"}
+    results = getattr(env, "proof_list", {})  # by one counter, so that its name is not the name of the result
     for docname, kinds in env.toc_fignumbers.items():
         for kind, entries in kinds.items():
             for name, number in entries.items():
-                text = words.get(kind, kind.capitalize() + " {}").format(".".join(map(str, number)))
+                called = results.get(name, {}).get("realtype", kind)
+                text = words.get(called, called.capitalize() + " {}").format(".".join(map(str, number)))
                 found[name.removeprefix("equation-")] = {"text": text, "url": f"{docname}.html#{name}"}
     for name, (docname, anchor, title) in env.domaindata["std"]["labels"].items():
         found.setdefault(name, {"text": str(title), "url": f"{docname}.html#{anchor}"})
@@ -185,7 +203,7 @@ def labels(env: BuildEnvironment) -> dict[str, dict[str, str]]:
 
 
 def finish(app: Sphinx, problem: Exception | None) -> None:
-    """Write the labels; take the solutions out of the notebooks that the pages offer."""
+    """Write the labels; take the solutions out of the sources beside the pages."""
     if problem is not None or app.builder.format == "latex":
         return
     out = Path(app.outdir)
@@ -197,6 +215,9 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
             notebook = nbformat.read(path, as_version=4)
             if section_start(notebook.cells) is not None:
                 nbformat.write(without_solutions(notebook), path)
+        for path in (out / "_sources").rglob("*.md*"):
+            text = path.read_text(encoding="utf-8")
+            path.write_text(without_answers(text), encoding="utf-8")
 
 
 def name_exercises(_app: Sphinx, config: Config) -> None:
@@ -211,7 +232,12 @@ def html_badge(self: Any, node: nodes.Element) -> None:
 
 
 def text_badge(self: Any, node: nodes.Element) -> None:
-    (self.add_text if hasattr(self, "add_text") else self.body.append)(f"({WORDS[node['kind']]})")
+    self.add_text(f"({WORDS[node['kind']]})")
+    raise nodes.SkipNode
+
+
+def latex_badge(self: Any, node: nodes.Element) -> None:
+    self.body.append(KINDS[node["kind"]])
     raise nodes.SkipNode
 
 
@@ -237,9 +263,10 @@ def html_headline_end(self: Any, node: nodes.Element) -> None:
 
 
 def latex_start(self: Any, node: nodes.Element) -> None:
-    if node.get("ids"):
-        self.body.append(self.hypertarget_to(node))
     self.body.append("\n\\par\\medskip\n")
+    if node.get("ids"):
+        counted = numbers(self.builder.env).get(node["ids"][0], "")
+        self.body.append(f"\\lfourcounted{{{counted}}}{self.hypertarget_to(node, anchor=True)}\n")
 
 
 def latex_headline(self: Any, _node: nodes.Element) -> None:
@@ -261,6 +288,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for name in ("solution", "solution-start", "marking"):
         app.add_directive(name, Fold)
     app.add_directive("solution-end", End)
+    app.add_directive("answer", Answer)
     app.add_directive("exercise-table", ExerciseTable)
     plain = (nothing, nothing)
     app.add_enumerable_node(
@@ -275,7 +303,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(
         headline, html=(html_headline, html_headline_end), latex=(latex_headline, latex_headline_end), text=plain
     )
-    app.add_node(badge, html=(html_badge, nothing), latex=(text_badge, nothing), text=(text_badge, nothing))
+    app.add_node(badge, html=(html_badge, nothing), latex=(latex_badge, nothing), text=(text_badge, nothing))
     app.add_node(gate)
     app.connect("config-inited", name_exercises, priority=900)
     app.connect("doctree-read", close_gates)

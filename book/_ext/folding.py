@@ -1,7 +1,7 @@
 """Boxes that open: proofs and claim cards as ``<details>``, one line each until a reader wants more.
 
 A proof gets an id made from what it proves, ends with ∎, and is opened by a click, the keyboard, a link into it, by
-printing (``book.js``), or by the page's *open all*. In LaTeX everything is open.
+printing (``book.js``), or by the page's *open all*. In print everything is open.
 """
 
 from __future__ import annotations
@@ -43,24 +43,31 @@ def depart_summary_html(self: Any, _node: summary) -> None:
     self.body.append("</summary>\n")
 
 
-def visit_folded_latex(self: Any, _node: folded) -> None:
-    """A paragraph of its own."""
-    self.body.append("\n\\par\\smallskip\\noindent ")
+def _card_kind(node: folded) -> str:
+    """The status of a claim card; ``l4book.sty`` has a colour of this name."""
+    return next(name.removeprefix("claim-") for name in node["classes"] if name != "claim-card")
 
 
-def depart_folded_latex(self: Any, _node: folded) -> None:
-    """End of the paragraph."""
-    self.body.append("\n\\par\\smallskip\n")
+def visit_folded_latex(self: Any, node: folded) -> None:
+    """A card with a coloured line, or the text of a proof."""
+    names = [name for name in node["ids"] if not name.startswith("claim-")]  # the target before a card has this one
+    begin = f"\\begin{{lfourcard}}{{{_card_kind(node)}}}" if "claim-card" in node["classes"] else "\\begin{lfourproof}"
+    self.body.append("\n\n" + "".join(self.hypertarget(name) for name in names) + f"\n{begin}")
 
 
-def visit_summary_latex(self: Any, _node: summary) -> None:
-    """The line in italics."""
-    self.body.append("\\textit{")
+def depart_folded_latex(self: Any, node: folded) -> None:
+    """Close it."""
+    self.body.append("\n\\end{lfourcard}\n" if "claim-card" in node["classes"] else "\n\\end{lfourproof}\n")
 
 
-def depart_summary_latex(self: Any, _node: summary) -> None:
-    """A full stop after the line."""
-    self.body.append("}. ")
+def visit_summary_latex(self: Any, node: summary) -> None:
+    """The line of a card, or the word *Proof* before its first sentence."""
+    self.body.append("" if "claim-card" in node.parent["classes"] else "\\textit{")
+
+
+def depart_summary_latex(self: Any, node: summary) -> None:
+    """End the line of a card; a full stop after the word."""
+    self.body.append("\n\n" if "claim-card" in node.parent["classes"] else ".}\\enspace{}")
 
 
 def _without_word(paragraph: nodes.Node) -> None:
@@ -76,8 +83,6 @@ def _proved(node: nodes.Node) -> nodes.Element | None:
     for sibling in reversed(parent.children[: parent.index(node)]):
         if isinstance(sibling, NUMBERED):
             return sibling
-        if isinstance(sibling, (proof_node, folded)) and "proof" in sibling.get("classes", ["proof"]):
-            return None
     return None
 
 
@@ -86,10 +91,15 @@ def fold_proofs(_app: Sphinx, doctree: nodes.document) -> None:
     for section in doctree.findall(nodes.section):
         if "proof-content" in section["ids"]:
             section["ids"] = [f"{section.parent['label']}-content"]
+    seen: set[str] = set()
     for count, node in enumerate(list(doctree.findall(proof_node)), 1):
         body = node.children[0]
         box = _proved(node)
-        fold = folded(classes=["proof-fold"], ids=[f"proof-of-{box['label']}" if box is not None else f"proof-{count}"])
+        name = f"proof-of-{box['label']}" if box is not None else f"proof-{count}"
+        if name in seen:  # a second proof of the same
+            name = f"{name}-{count}"
+        seen.add(name)
+        fold = folded(classes=["proof-fold"], ids=[name])
         fold += summary("", "Proof")
         content = list(body.children)
         if content:

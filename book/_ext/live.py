@@ -162,8 +162,18 @@ def depart_html(self: Any, node: live_picture) -> None:
     self.body.append(f'<script type="application/json">{node["settings"]}</script></div>')
 
 
+def visit_latex(self: Any, _node: live_picture) -> None:
+    """On paper a frame around the words."""
+    self.body.append("\n\\begin{lfourlive}\n")
+
+
+def depart_latex(self: Any, _node: live_picture) -> None:
+    """Close it."""
+    self.body.append("\n\\end{lfourlive}\n")
+
+
 def nothing(_self: Any, _node: live_picture) -> None:
-    """In LaTeX the children are all there is."""
+    """In text the children are all there is."""
 
 
 def load_script(app: Sphinx, _page: str, _template: str, _context: Any, doctree: nodes.document | None) -> None:
@@ -182,7 +192,9 @@ def note_records(app: Sphinx, doctree: nodes.document) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive."""
-    app.add_node(live_picture, html=(visit_html, depart_html), latex=(nothing, nothing), text=(nothing, nothing))
+    app.add_node(
+        live_picture, html=(visit_html, depart_html), latex=(visit_latex, depart_latex), text=(nothing, nothing)
+    )
     app.add_directive("live", Live)
     app.connect("html-page-context", load_script)
     app.connect("doctree-read", note_records)

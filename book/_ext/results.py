@@ -127,7 +127,7 @@ def _status(claims: dict[str, Claim], label: str) -> str:
 def all_results(env: BuildEnvironment) -> list[dict[str, Any]]:
     """Every result in the order of the book, with its number, status and the results it rests on."""
     claims = read_ledger(Path(env.srcdir))
-    order = {name: place for place, name in enumerate(_reading_order(env))}
+    order = {name: place for place, name in enumerate(reading_order(env))}
     rows = []
     for _, found in sorted(_store(env).items(), key=lambda item: order.get(item[0], 10**6)):
         chapter = [
@@ -142,7 +142,9 @@ def _place(row: dict[str, Any]) -> tuple[int, ...]:
     return tuple(int(part) for part in row["number"].split(".") if part)
 
 
-def _reading_order(env: BuildEnvironment) -> list[str]:
+def reading_order(env: BuildEnvironment) -> list[str]:
+    """The pages in the order of the table of contents."""
+
     def below(name: str) -> Iterator[str]:
         yield name
         for child in env.toctree_includes.get(name, []):
@@ -213,6 +215,30 @@ def _map_html(app: Sphinx, here: str) -> str:
     return "\n".join(lines)
 
 
+def _printed(app: Sphinx, *, mapped: bool) -> nodes.bullet_list:
+    """For paper: every result with its title, or with the results that it rests on."""
+    rows = [row for row in all_results(app.env) if row["kind"] in KINDS or not mapped]
+    known = {row["label"]: row for row in rows}
+
+    def link(row: dict[str, Any]) -> nodes.Node:
+        if app.builder.format != "latex":
+            return nodes.Text(_name(row))
+        return nodes.reference("", _name(row), internal=True, refuri=f"%{row['docname']}#{row['label']}")
+
+    items = nodes.bullet_list()
+    for row in rows:
+        line = nodes.paragraph("", "", link(row), nodes.Text(f" {row['title']}"))
+        if mapped:
+            uses = [known[label] for label in row["uses"] if label in known]
+            if not uses:
+                continue
+            line += nodes.Text(" rests on ")
+            for place, used in enumerate(uses):
+                line += [nodes.Text(", " if place else ""), link(used)]
+        items += nodes.list_item("", line)
+    return items
+
+
 def resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the list and the map where their places are, and a permanent link on every box."""
     for kind, make in ((results_list, _list_html), (proof_map, _map_html)):
@@ -220,9 +246,7 @@ def resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             if app.builder.format == "html":
                 node.replace_self(nodes.raw("", make(app, docname), format="html"))
             else:
-                items = nodes.bullet_list()
-                for row in all_results(app.env) if kind is results_list else []:
-                    items += nodes.list_item("", nodes.paragraph("", f"{_name(row)} {row['title']}"))
+                items = _printed(app, mapped=kind is proof_map)
                 node.replace_self(items if items.children else nodes.comment())
     if app.builder.format != "html":
         return

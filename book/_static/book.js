@@ -27,11 +27,12 @@
     if (heading) { heading.insertAdjacentElement("afterend", button); }
   }
   function printing() {
+    const proofs = function () { return folds().filter(function (b) { return b.classList.contains("proof-fold"); }); };
     window.addEventListener("beforeprint", function () {
-      folds().forEach(function (b) { b.dataset.was = b.open ? "1" : ""; b.open = true; });
+      proofs().forEach(function (b) { b.dataset.was = b.open ? "1" : ""; b.open = true; });
     });
     window.addEventListener("afterprint", function () {
-      folds().forEach(function (b) { b.open = b.dataset.was === "1"; });
+      proofs().forEach(function (b) { b.open = b.dataset.was === "1"; });
     });
   }
   function ledger(box) {
@@ -155,10 +156,8 @@
     // A list of references is not a list to assistive programs unless its children are items.
     document.querySelectorAll(".citation-list[role='list']").forEach(function (node) { node.removeAttribute("role"); });
     fit();
-    if (window.MathJax && window.MathJax.startup && window.MathJax.startup.promise) { window.MathJax.startup.promise.then(fit); }
-    window.addEventListener("load", function () {
-      if (window.MathJax && window.MathJax.startup && window.MathJax.startup.promise) { window.MathJax.startup.promise.then(fit); }
-    });
+    document.addEventListener("mathjax-ready", fit);
+    window.addEventListener("load", fit);
     document.addEventListener("toggle", fit, true);
     let waiting = 0;
     window.addEventListener("resize", function () { clearTimeout(waiting); waiting = setTimeout(fit, 150); });

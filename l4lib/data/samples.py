@@ -223,6 +223,21 @@ class Samples:
             return (self.rows * np.sqrt(self.norms)[:, None]).T.astype(np.float64)
         return self.whitening.W @ (self.data - self.mean[:, None])
 
+    def covariances(self) -> tuple[Array, Array]:
+        """The second moments of the white samples of either half, each of shape (n, n), with the mean I.
+
+        The latter spares the second pass, unless the samples are differences.
+        """
+        h, first = self.half, self._second_moment(0, self.half)
+        return first, self._second_moment(h, self.size) if self.paired else 2.0 * np.eye(self.n) - first
+
+    def _second_moment(self, start: int, stop: int) -> Array:
+        total = np.zeros((self.n, self.n))
+        for k in range(start, stop, _TILE):
+            part = self.rows[k : min(k + _TILE, stop)]
+            total += (part * self.norms[k : min(k + _TILE, stop), None]).T @ part
+        return total * (self.loud / max(stop - start, 1))
+
     def first_half(self) -> np.ndarray:
         """The white samples that a search may see, one a row, in single precision."""
         h = self.half

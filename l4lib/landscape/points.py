@@ -35,7 +35,8 @@ class PointQuantities:
     z : ndarray, shape () or (r,)
         The crosstalk Σ_{k≠i} ζ_k⁴ / (‖a_i‖² ζ_i²) of the other atoms.
     eta : ndarray, shape () or (r,)
-        The height μ‖ζ‖₃³/α^{3/2} along which the paper splits the sphere.
+        For unit norms μ‖ζ‖₃³/α^{3/2}, which bounds what the other atoms contribute to a correlation (equation
+        ``eq-eta``); in general times the third power of the largest norm.
     """
 
     zeta: Array
@@ -90,7 +91,8 @@ def point_quantities(A: ArrayLike, Q: ArrayLike) -> PointQuantities:
     square = zeta * zeta
     best = np.argmax(square, axis=0)
     own = np.take_along_axis(square, best[None], axis=0)[0]
-    norm = np.sum(A * A, axis=0)[best]
+    norms = np.sum(A * A, axis=0)
+    norm = norms[best]
     others = square.copy()
     np.put_along_axis(others, best[None], 0.0, axis=0)
     crosstalk = inner(others, others)
@@ -103,7 +105,7 @@ def point_quantities(A: ArrayLike, Q: ArrayLike) -> PointQuantities:
         h=own / norm,
         x=inner(missing, missing) / norm,
         z=crosstalk / (norm * own),
-        eta=coherence(A) * np.sum(square * np.abs(zeta), axis=0) / alpha**1.5,
+        eta=coherence(A) * np.sum(square * np.abs(zeta), axis=0) * (norms.max() / alpha) ** 1.5,
     )
 
 
@@ -129,7 +131,7 @@ def critical_points(
     rng : numpy.random.Generator
         The source of randomness.
     tol : float
-        Largest gradient norm of a point that is returned.
+        Largest gradient norm of a point that is returned, for the dictionary scaled to largest norm one.
     iterations : int
         Newton steps, each of length at most 1/2.
 
@@ -145,18 +147,19 @@ def critical_points(
     >>> Q.shape  # two atoms and two midpoints
     (2, 4)
     """
-    A = as_dictionary(A)
-    n, m = A.shape
+    given = as_dictionary(A)
+    unit = given / np.linalg.norm(given, axis=0).max()
+    n, m = given.shape
     as_count(n, "n", minimum=2)
     starts, iterations = as_count(starts, "starts"), as_count(iterations, "iterations")
     rng = as_rng(rng)
     Q = random_points(n, starts, rng=rng)
     for k in range(starts // 2):
         chosen = rng.choice(m, size=rng.integers(1, min(n, 6) + 1), replace=False)
-        mixture = A[:, chosen] @ rng.choice([-1.0, 1.0], size=chosen.size)
+        mixture = unit[:, chosen] @ rng.choice([-1.0, 1.0], size=chosen.size)
         if np.linalg.norm(mixture) > 1e-3:
             Q[:, k] = project(mixture)
-    objective = phi_T(A)
+    objective = phi_T(unit)
     for _ in range(iterations):
         gradient = objective.gradient(Q)
         normal = np.einsum("ir,jr->rij", Q, Q)

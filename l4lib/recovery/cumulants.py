@@ -312,12 +312,12 @@ def explain_covariance(A: ArrayLike) -> CovarianceFit:
     return covariance_fit(project(as_dictionary(A)))
 
 
-def covariance_fit(A: Array) -> CovarianceFit:
-    """:func:`explain_covariance` of unit columns that were checked before."""
+def covariance_fit(A: Array, S: Array | None = None) -> CovarianceFit:
+    """:func:`explain_covariance` of unit columns that were checked before; of the covariance S, if it is given."""
     gram = A.T @ A
-    ones = np.ones(A.shape[1])
-    weights = _solve(gram * gram, ones)
+    S = np.eye(A.shape[0]) if S is None else S
+    energies = inner(A, S @ A)
+    weights = _solve(gram * gram, energies)
     if not np.max(np.abs(weights)) < _HUGE:  # dependent or equal atoms
-        weights = np.asarray(np.linalg.lstsq(gram * gram, ones, rcond=None)[0], dtype=np.float64)
-    residual = np.eye(A.shape[0]) - (A * weights) @ A.T
-    return CovarianceFit(weights, residual)
+        weights = np.asarray(np.linalg.lstsq(gram * gram, energies, rcond=None)[0], dtype=np.float64)
+    return CovarianceFit(weights, S - (A * weights) @ A.T)

@@ -123,7 +123,7 @@ def recover_dictionary(
     found, seen = answer(ways[taken], wanted)
     if wanted is None and taken == "pool":  # a further direction with an excess of its own is a further atom
         for _ in range(_FURTHER):
-            if not seen.failed("residual"):
+            if not (seen.failed("residual") or seen.failed("remainder")):
                 break
             more, judged = answer(by_pool, found.A.shape[1] + 1)
             if judged.failed("found"):

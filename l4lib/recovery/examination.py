@@ -29,7 +29,7 @@ _PART = 4096
 """Samples from which standard errors are taken."""
 _CALIBRATED_FROM = 8
 """Dimension below which a second search is compared."""
-EXCESS, HALVES, SETTLED, COVARIANCE, SECOND = 2.0, 0.08, 0.1, 0.35, 0.05
+EXCESS, HALVES, SETTLED, COVARIANCE, REMAINDER, SECOND = 2.0, 0.08, 0.1, 0.35, 2.0, 0.05
 """Limits of the tests of these names."""
 NOISE = 2.0
 """Limit of a cumulant in Gaussian standard errors over √n; searches in noise found at most 0.9 (measured)."""
@@ -246,7 +246,7 @@ def examine(
     noise = rest[1] < 2.0 and raw_typical > 0 and abs(rest[0]) < 0.1 * raw_typical
     limit = 1.0 if noise else COVARIANCE
     tests.append(_covariance(fit, limit, fit.unexplained < limit))
-    tests.append(_residual(further, typical))
+    tests += [_residual(further, typical), _remainder(samples, found)]
 
     kurtosis, i = _least(value)
     tests += [
@@ -332,6 +332,28 @@ def _residual(further: list[tuple[float, float, float, float]], typical: float) 
         if z
         else "no further direction has an excess of its own",
         "ask for more atoms",
+    )
+
+
+def _remainder(samples: Samples, found: Found) -> Test:
+    """Whether what the atoms of either half leave of its covariance is unlike: errors differ, a missing atom does not.
+
+    Two independent directions of a space of d dimensions have a cosine of about a standard normal number over √d; these
+    have less (measured), since the covariances of the halves add up to 2I.
+    """
+    n, m = found.A.shape
+    first, second = (
+        covariance_fit(end.A, S).residual for end, S in zip(found.ends, samples.covariances(), strict=True)
+    )
+    size = float(np.linalg.norm(first) * np.linalg.norm(second))
+    alike = float(np.vdot(first, second)) / size * np.sqrt(max(n * (n + 1) / 2 - m, 0)) if size else 0.0
+    return Test(
+        "remainder",
+        alike,
+        REMAINDER,
+        alike < REMAINDER,
+        f"what the atoms leave of the covariance is alike in both halves, by {alike:.1f} standard errors",
+        "an atom is missing: ask for more atoms, or pass more samples",
     )
 
 

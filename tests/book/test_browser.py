@@ -1,4 +1,7 @@
-"""Every built page in a real browser: nothing cut at three widths, legible in two themes, no error on the console."""
+"""Every built page in a real browser: nothing cut at three widths, legible in two themes, no error on the console.
+
+Links show what they lead to, by mouse and by keyboard; the search finds what readers type.
+"""
 
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +44,9 @@ CUT = """(width) => {
     const clipped = node.scrollWidth > node.clientWidth + 1 && how === "hidden";
     if ((clipped || box.right > edge) && !scrolls(node)) { found.push("cut: " + name(node)); }
   });
+  article.querySelectorAll("mjx-merror, mjx-container [style*='color: red']").forEach((node) => {
+    found.push("not a formula: " + name(node));
+  });
   if (width >= 1400) {
     article.querySelectorAll("div.math, div.cell_input pre, div.cell_output pre").forEach((node) => {
       if (node.closest("details:not([open])")) { return; }
@@ -73,14 +79,19 @@ def site():
         server.shutdown()
 
 
-def opened(browser, url):
+def opened(browser, url, answers=None):
     """The page with its mathematics set and every box open, and what its console complained about."""
     page, complaints = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000}), []
+
+    def note(answer):
+        if answers is not None:
+            answers.append(answer)
 
     def listen(message):
         if message.type == "error":
             complaints.append(f"{message.text} {message.location}")
 
+    page.on("response", note)
     page.on("console", listen)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(url)
@@ -116,3 +127,91 @@ def test_page_is_whole_and_accessible(browser, site, path):
     page.close()
     assert not problems, "\n".join(problems)
     assert not complaints, "\n".join(complaints)
+
+
+PREVIEWS = {
+    "a theorem": ("book/landscape/global_theorem", '[href$="negative_curvature.html#thm-far"]', "Theorem 5."),
+    "an equation": ("book/landscape/negative_curvature", '[href*="#equation-"]', ""),
+    "a figure": ("book/landscape/global_theorem", '[href$="#fig-two-kinds"]', "Fig. 6."),
+    "a reference": ("book/landscape/census", '[href*="bibliography.html#"]', "doi:"),
+    "a word": ("book/landscape/global_theorem", '[href*="glossary.html#term-"]', ""),
+    "a page": ("book/landscape/census", '[href$="seeing_the_landscape.html"]', "Seeing the landscape"),
+    "a function": ("book/landscape/census", '[href*="/api/"]', "l4lib"),
+}
+SHOWN = """() => {
+  const box = document.getElementById("l4-preview");
+  return box && getComputedStyle(box).visibility === "visible";
+}"""
+INSIDE = """() => {
+  const box = document.getElementById("l4-preview"), at = box.getBoundingClientRect();
+  const root = document.scrollingElement, found = [];
+  if (at.left < 0 || at.right > root.clientWidth) { found.push("outside: " + at.left + " to " + at.right); }
+  if (root.scrollWidth > root.clientWidth + 1) { found.push("the page has become wider"); }
+  if (box.scrollWidth > box.clientWidth + 1) { found.push("cut: " + box.scrollWidth + " > " + box.clientWidth); }
+  if (box.querySelector("mjx-merror, [style*='color: red']")) { found.push("not a formula"); }
+  if (box.querySelector(".math:not(:has(mjx-container))")) { found.push("mathematics is not set"); }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("kind", PREVIEWS)
+def test_a_link_shows_what_it_leads_to(browser, site, kind):
+    from axe_playwright_python.sync_playwright import Axe
+
+    where, selector, words = PREVIEWS[kind]
+    page, complaints = opened(browser, f"{site}/{where}.html")
+    link = page.locator(", ".join(f"article a.internal{part.strip()}" for part in selector.split(","))).first
+    for width in (WIDTHS[0], WIDTHS[-1]):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.mouse.move(1, 1)
+        link.scroll_into_view_if_needed()
+        page.wait_for_timeout(250)
+        link.hover()
+        page.wait_for_function(SHOWN)
+        assert page.evaluate(INSIDE) == [], width
+        box = page.locator("#l4-preview")
+        assert words in box.inner_text() and len(box.inner_text()) > 20
+        assert link.get_attribute("aria-describedby") == "l4-preview"
+        page.keyboard.press("Escape")
+        assert box.count() == 0 and link.get_attribute("aria-describedby") is None
+    page.mouse.move(1, 1)
+    page.keyboard.press("Tab")
+    link.focus()
+    page.wait_for_function(SHOWN)
+    complaints = list(complaints)
+    findings = [f for f in Axe().run(page).response["violations"] if f["impact"] in ("serious", "critical")]
+    assert not findings, findings
+    page.keyboard.press("Escape")
+    page.close()
+    assert not complaints, "\n".join(complaints)
+
+
+def test_a_touch_shows_no_preview(browser, site):
+    page, _ = opened(browser, f"{site}/book/landscape/global_theorem.html")
+    link = page.locator('article a.internal[href$="#fig-two-kinds"]').first
+    for event in ("pointerover", "pointerenter"):
+        link.dispatch_event(event, {"pointerType": "touch", "bubbles": True})
+    page.wait_for_timeout(700)
+    assert page.locator("#l4-preview").count() == 0
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("Theorem 6.1", "global_theorem.html#thm-global"),
+        ("l4", ""),
+        ("second-order point", "#term-"),
+        ("Figure 6.1", "global_theorem.html#fig-"),
+    ],
+)
+def test_the_search_finds_what_readers_type(browser, site, typed, address):
+    page, _ = opened(browser, f"{site}/search.html")
+    page.locator("main input[name=q]").first.fill(typed)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a")
+    page.wait_for_timeout(1000)  # results come one after the other
+    hrefs = [link.get_attribute("href") for link in page.locator("#search-results li a").all()]
+    assert any(address in href for href in hrefs[:5]), hrefs[:8]
+    assert len(hrefs) >= (5 if typed == "l4" else 1)
+    page.close()

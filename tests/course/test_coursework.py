@@ -21,7 +21,7 @@ from exercise_source import (
     without_solutions,
 )
 from exercise_text import put, to_cells, to_text
-from plain import Plain, plain_chapter
+from plain import Plain, converter, plain_chapter
 
 from l4lib.course import Student, exercises, hidden_cases, judge
 
@@ -101,6 +101,18 @@ def test_no_solution_is_left_when_they_are_stripped():
             assert not [cell for cell in task.solution if json.dumps(cell.source, ensure_ascii=False) in text]
 
 
+@pytest.mark.parametrize("solutions", ["yes", "no"])
+def test_the_plain_text_beside_the_pages_has_solutions_only_if_the_book_has(monkeypatch, solutions):
+    from llms import as_text
+
+    monkeypatch.setenv("SOLUTIONS", solutions)
+    exam, chapter = (as_text(name, converter({}, "")) for name in ("book/reference/teaching", "book/landscape/census"))
+    assert ("**Solution.**" in exam) == ("**Solution" in chapter) == (solutions == "yes")
+    (section,) = [section for section in SECTIONS if section.chapter == "census"]
+    found = [cell for task in section.tasks for cell in task.solution if cell.source in chapter]
+    assert bool(found) == (solutions == "yes")
+
+
 def test_plain_chapters_show_no_directive():
     for path in chapters(ROOT)[:4]:
         made = plain_chapter(path, Plain({}, {}, "https://example.org"), "l4lib")
@@ -123,12 +135,22 @@ def test_plain_chapters_show_no_directive():
         ("$$\nx\n$$ (eq-a)", "$$\nx \\tag{2.1}\n$$"),
         ("````{dropdown} More\n```{math}\nx\n```\n````", "<details><summary>More</summary>\n\n$$\nx\n$$\n\n</details>"),
         ("{doc}`other`", "[other](https://example.org/p.html)"),
+        ("a\n```{index} word\n```\nb{index}`word`", "a\n\nb"),
+        ("(sec-a)=\n## Title", "## Title"),
+        ("(sec-a)=", ""),
+        ("[here](thm-a), [there](https://x.org)", "[here](https://example.org/p.html#t), [there](https://x.org)"),
+        ("1. So\n\n   $$\n   x\n   $$ (eq-a)\n", "1. So\n\n $$\n x \\tag{2.1}\n $$"),
+        ("{eq}`eq-b`", "[(7)](https://example.org/book/part/other.html#b) of *other*"),
+        ("```{answer}\nYes.\n```", "**Solution.** Yes."),
+        ("```{only} html\nSeen.\n```\n```{only} latex\nPrinted.\n```", "Seen."),
+        ("```{code-block} python\nx = 1\n```", "```python\nx = 1\n```"),
     ],
 )
 def test_the_converter(source, result):
     labels = {
         "eq-a": {"text": "(2.1)", "url": "p.html#e"},
         "thm-a": {"text": "Theorem 2.3", "url": "p.html#t"},
+        "eq-b": {"text": "(7)", "url": "book/part/other.html#b"},
         "book/part/other": {"text": "other", "url": "p.html"},
     }
     speak = Plain(
@@ -259,6 +281,9 @@ def test_the_book_folds_solutions_or_leaves_them_out_everywhere(tmp_path, soluti
     )
     put(chapter, gated)
     (source / "_toc.yml").write_text("root: chapter\n")
+    (source / "exam.md").write_text(
+        "---\norphan: true\n---\n# Exam\n\nWhy?\n\n```{answer}\nSince Gauss said so.\n```\n\nEnd.\n"
+    )
     (source / "conf.py").write_text(
         f"import sys\nsys.path.insert(0, {str(ROOT / 'book' / '_ext')!r})\n"
         "extensions = ['myst_nb', 'exercises']\nroot_doc = 'chapter'\nnumfig = True\nnb_execution_mode = 'off'\n"
@@ -272,8 +297,10 @@ def test_the_book_folds_solutions_or_leaves_them_out_everywhere(tmp_path, soluti
     everything = "".join(
         path.read_text(encoding="utf-8", errors="ignore")
         for path in out.rglob("*")
-        if path.suffix in {".html", ".ipynb", ".js", ".txt"}
+        if path.suffix in {".html", ".ipynb", ".js", ".md", ".txt"}
     )
+    assert "Why?" in everything and "End." in everything
+    assert ("Gauss" in everything) == (solutions == "yes")
     if solutions == "no":
         assert "secretly" not in everything and "Because" not in everything and "exercise-solution" not in html
     else:

@@ -229,6 +229,17 @@ def test_right_answers_get_all_points_and_blanks_none(graded, chapter):
     assert float(graded[2]["blank", chapter]["machine"]) == 0
 
 
+@pytest.mark.slow
+def test_right_answers_of_every_chapter_get_all_points_in_the_sandbox(tmp_path):
+    for chapter in SECTIONS:
+        hand_in(tmp_path / "in", "ada", f"{chapter}.ipynb", filled(chapter))
+        hand_in(tmp_path / "in", "empty", f"{chapter}.ipynb", blank(chapter))
+    rows = run(tmp_path / "in", tmp_path / "out", SECRET)
+    assert len(rows) == 2 * len(SECTIONS)
+    for row in rows:
+        assert float(row["machine"]) == (machine_points(row["chapter"]) if row["student"] == "ada" else 0), row
+
+
 @pytest.mark.parametrize("turn", range(4))
 def test_each_slip_is_seen(graded, turn):
     _, out, rows = graded

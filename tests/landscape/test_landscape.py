@@ -108,7 +108,8 @@ def test_numbers_of_a_point(name):
     assert np.allclose(norm**2 * at.h * (at.h + at.z), at.alpha)
     cosines = A / np.linalg.norm(A, axis=0)
     mu = np.max(np.abs(cosines.T @ cosines - np.eye(A.shape[1])))
-    assert np.allclose(at.eta, mu * np.sum(np.abs(at.zeta) ** 3, axis=0) / at.alpha**1.5)
+    largest = np.linalg.norm(A, axis=0).max()
+    assert np.allclose(at.eta, mu * largest**3 * np.sum(np.abs(at.zeta) ** 3, axis=0) / at.alpha**1.5)
 
 
 @pytest.mark.parametrize(

@@ -161,3 +161,17 @@ def test_citation_names_the_paper():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == __import__("l4lib").__version__
     assert any("1912.02427" in str(reference) for reference in citation["references"])
+
+
+def test_the_archive_is_described_once():
+    """CITATION.cff and .zenodo.json say the same; workflows and issue forms can be read."""
+    import json
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    archive = json.loads((ROOT / ".zenodo.json").read_text(encoding="utf-8"))
+    assert archive["title"] == citation["title"] and archive["license"] == citation["license"]
+    assert [who["name"] for who in archive["creators"]] == [who["name"] for who in citation["authors"]]
+    forms = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / ".github").rglob("*.yml")}
+    assert {"mathematics", "software", "text", "release", "fresh", "pages", "tests"} <= set(forms)
+    for name in ("mathematics", "software", "text"):
+        assert all(field["attributes"]["label"] for field in forms[name]["body"])

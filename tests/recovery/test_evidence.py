@@ -66,6 +66,19 @@ def test_a_weak_atom_is_seen_by_its_excess():
     assert recovered(Y, None).A.shape[1] == 20
 
 
+def test_what_both_halves_leave_alike_is_an_atom():
+    """Two errors have nothing in common; without one atom, of half the amplitude, both halves leave the same."""
+    alike = {11: [], 12: []}
+    for seed in range(8):
+        rng = np.random.default_rng(300 + seed)
+        A = random_untf(8, 12, rng=rng)
+        Y = A * np.r_[0.5, np.ones(11)] @ make_odl(np.eye(12), 6000, 0.1, rng=rng).Y
+        for m, values in alike.items():
+            tests = {test.name: test for test in recovered(Y, m, seed).evidence}
+            values.append(tests["remainder"].passed)
+    assert sum(alike[12]) >= 7 and sum(alike[11]) <= 2
+
+
 def test_heavy_tails_and_one_loud_sample():
     """Student's coefficients with three degrees of freedom are found; one loud sample of 20 000 does no harm."""
     rng = np.random.default_rng(8)
@@ -119,8 +132,8 @@ def test_the_recorded_calibration():
     table = read_record("E11").table
     assert len(table) >= 400 and ("error" not in table or table["error"].isna().all())
     wrong = table["complete"] & ~table["right"]
+    assert wrong.mean() <= 0.01
     plain = table[(table["n"] >= 8) & (table["weak"] == 1)]
-    assert (plain["complete"] & ~plain["right"]).mean() <= 0.012
     regime = plain[(plain["asked"] == 0) & plain["law"].isin(["gauss", "sign"]) & (plain["load"] >= 16)]
     right = regime[regime["right"]]
     assert (~right["complete"]).mean() <= 0.05
