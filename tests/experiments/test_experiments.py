@@ -313,10 +313,12 @@ def test_generators_are_named():
     assert len(draws) == 8
 
 
-@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS.keys() - {"E13"}))
 def test_every_trial_of_the_catalogue_runs_and_is_json(name):
+    """E13 needs the weights of a model; of E12 the trials that need no PyTorch and no spams."""
     experiment = EXPERIMENTS[name]
-    for cell in (experiment.cells["quick"][0], experiment.cells["quick"][-1]):
+    cells = [cell for cell in experiment.cells["quick"] if cell.params.get("method") not in ("untied", "spams")]
+    for cell in (cells[0], cells[-1]):
         row = experiment.run_trial(cell, 0)
         assert "error" not in row
         assert any(isinstance(value, bool) for value in row.values())
