@@ -47,10 +47,11 @@ book: $(CACHE)/.library  ## execute every notebook and build the book [SOLUTIONS
 	$(BIN)/python tools/llms.py $(HTML)
 	@echo "The book is built: open $(abspath $(HTML)/index.html)"
 
-.PHONY: pdf
-pdf: $(STAMP)  ## the whole book by LaTeX: _build/latex/l4-companion.pdf, which make book then links [SOLUTIONS=no]
+.PHONY: pdf latex-is-there
+latex-is-there: $(STAMP)
 	$(BIN)/python tools/pdf.py --ready
-	$(MAKE) --no-print-directory $(CACHE)/.library
+
+pdf: latex-is-there $(CACHE)/.library  ## the whole book by LaTeX: _build/latex/l4-companion.pdf, which make book then links [SOLUTIONS=no]
 	$(ONE_THREAD) $(BIN)/python tools/warm_cache.py --cache $(CACHE)
 	$(ONE_THREAD) $(BIN)/python tools/pdf.py
 

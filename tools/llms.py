@@ -2,7 +2,7 @@
 
 ``llms.txt`` says what the book is and lists its pages; ``text/PAGE.txt`` is a page as plain Markdown, with the code,
 what it prints, the captions of its figures and the book's own numbers. They are for programs that read, and for people
-who search with them.
+who search with them. Pages that a directive makes (lists, the ledger, the functions) are listed as they are.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ SUMMARY = (
     "convolutional dictionary by the fourth power over the sphere is a benign problem, with every theorem proved on "
     "its page, every claim in a ledger with what checks it, and the library l4lib."
 )
+
+
+FENCED = re.compile(r"^```+\{.*?^```+$", re.MULTILINE | re.DOTALL)
 
 
 def parts() -> list[tuple[str, list[str]]]:
@@ -68,6 +71,12 @@ def as_text(name: str, speak: Plain) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
+def made(name: str) -> bool:
+    """Whether a page is mostly what a directive of the book makes."""
+    path = ROOT / f"{name}.md"
+    return path.exists() and len(FENCED.sub("", path.read_text(encoding="utf-8"))) < 1200
+
+
 def main() -> int:
     """Write all texts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -81,6 +90,9 @@ def main() -> int:
     for caption, names in parts():
         lines += [f"## {caption}", ""]
         for name in names:
+            if made(name):
+                lines.append(f"- [{speak.labels[name]['text']}]({f'{base}/' if base else ''}{name}.html)")
+                continue
             text = as_text(name, speak)
             target = options.html / "text" / f"{name}.txt"
             target.parent.mkdir(parents=True, exist_ok=True)

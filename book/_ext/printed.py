@@ -2,7 +2,7 @@
 
 What folds on a page is open here; code that only draws is left out; a claim card is one line, its details are in the
 ledger at the end; solutions stand in an appendix; the pages of the library's functions stay on the site.
-The look is in ``l4book.sty`` beside this file.
+The look is in ``latex/l4book.sty``; ``python.ist`` is Sphinx's index style without single letters as headings.
 """
 
 from __future__ import annotations
@@ -272,6 +272,11 @@ def outdated(app: Sphinx, env: BuildEnvironment, _added: set[str], _changed: set
     return [name for name, was in getattr(env, "l4_printed", {}).items() if was != there and name in env.found_docs]
 
 
+def purge(_app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    """Forget a page that is read again."""
+    getattr(env, "l4_printed", {}).pop(docname, None)
+
+
 def offer(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the sentence into its place."""
     path = pdf(app)
@@ -297,8 +302,8 @@ def copy_pdf(app: Sphinx, problem: Exception | None) -> None:
 
 def settings(_app: Sphinx, config: Config) -> None:
     """What the document is called and how it is set."""
-    here = Path(__file__).parent
-    config.latex_additional_files = [str(here / "l4book.sty")]
+    here = Path(__file__).parent / "latex"
+    config.latex_additional_files = [str(here / name) for name in ("l4book.sty", "python.ist")]
     config.latex_table_style = ["booktabs", "colorrows"]
     config.latex_domain_indices, config.latex_use_xindy = False, False
     elements = {
@@ -328,6 +333,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("printed-link", PrintedLink)
     app.connect("config-inited", settings, priority=700)
     app.connect("env-get-outdated", outdated)
+    app.connect("env-purge-doc", purge)
     app.connect("doctree-resolved", offer)
     app.connect("build-finished", copy_pdf)
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 import posixpath
 import re
 from collections.abc import Iterable
@@ -103,6 +104,7 @@ def _moved(sheet: str, folder: str) -> str:
 
 def icon_fonts(folder: Path, signs: set[int], words: set[str]) -> str:
     """``@font-face`` rules with the signs in use, as data."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     faces = []
     for file, (family, weight, classes) in FONTS.items():
         path = folder / file
