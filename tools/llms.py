@@ -2,20 +2,26 @@
 
 ``llms.txt`` says what the book is and lists its pages; ``text/PAGE.txt`` is a page as plain Markdown, with the code,
 what it prints, the captions of its figures and the book's own numbers. They are for programs that read, and for people
-who search with them.
+who search with them. Pages that a directive makes (lists, the ledger, the functions) are listed as they are.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))
+
 from execute_notebooks import ROOT
+from exercise_source import without_answers, without_solutions
 from plain import Plain, converter
 
 SUMMARY = (
@@ -23,6 +29,9 @@ SUMMARY = (
     "convolutional dictionary by the fourth power over the sphere is a benign problem, with every theorem proved on "
     "its page, every claim in a ledger with what checks it, and the library l4lib."
 )
+
+
+FENCED = re.compile(r"^```+\{.*?^```+$", re.MULTILINE | re.DOTALL)
 
 
 def parts() -> list[tuple[str, list[str]]]:
@@ -42,12 +51,13 @@ def shown(output: Any) -> str:
 
 
 def as_text(name: str, speak: Plain) -> str:
-    """One page."""
-    path = ROOT / f"{name}.ipynb"
+    """One page; without solutions if the book has none."""
+    path, bare = ROOT / f"{name}.ipynb", os.environ.get("SOLUTIONS") == "no"
     if not path.exists():
-        return speak((ROOT / f"{name}.md").read_text(encoding="utf-8"), name) + "\n"
-    blocks = []
-    for cell in nbformat.read(path, as_version=4).cells:
+        text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+        return speak(without_answers(text) if bare else text, name) + "\n"
+    blocks, notebook = [], nbformat.read(path, as_version=4)
+    for cell in (without_solutions(notebook) if bare else notebook).cells:
         if cell.cell_type == "markdown":
             blocks.append(speak(cell.source, name))
             continue
@@ -59,6 +69,12 @@ def as_text(name: str, speak: Plain) -> str:
             alt = settings.get("image", {}).get("alt", "")
             blocks.append(speak(f"*{number}.* {figure.get('caption', '')} ({alt})", name))
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def made(name: str) -> bool:
+    """Whether a page is mostly what a directive of the book makes."""
+    path = ROOT / f"{name}.md"
+    return path.exists() and len(FENCED.sub("", path.read_text(encoding="utf-8"))) < 1200
 
 
 def main() -> int:
@@ -74,6 +90,9 @@ def main() -> int:
     for caption, names in parts():
         lines += [f"## {caption}", ""]
         for name in names:
+            if made(name):
+                lines.append(f"- [{speak.labels[name]['text']}]({f'{base}/' if base else ''}{name}.html)")
+                continue
             text = as_text(name, speak)
             target = options.html / "text" / f"{name}.txt"
             target.parent.mkdir(parents=True, exist_ok=True)

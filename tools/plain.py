@@ -16,8 +16,8 @@ import yaml
 from execute_notebooks import KERNEL, ROOT
 
 FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ \t]*(?P<argument>.*)$")
-SILENT = {"index", "raw", "only", "tableofcontents", "contents", "toctree"}
-SILENT |= {"exercise-table", "project-list", "syllabus", "slides-link"}
+SILENT = {"index", "raw", "tableofcontents", "contents", "toctree"}
+SILENT |= {"exercise-table", "project-list", "syllabus", "slides-link", "proof-map", "results-list", "printed-link"}
 NAMED = {
     "answer": "Solution",
     "prf:proof": "Proof",
@@ -162,8 +162,10 @@ class Plain:
     def directive(self, name: str, argument: str, options: dict[str, str], body: str) -> str:
         """One directive in plain words."""
         number = self.labels.get(options.get("label", ""), {}).get("text", "")
-        if name in SILENT:
+        if name in SILENT or (name == "only" and "html" not in argument):
             return ""
+        if name == "only":
+            return body
         if name == "claim-card":
             how = self.address("How this is checked", f"{self.page}.html#claim-{argument}")
             return f"*{how}: `{argument}` in the ledger.*"

@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 from exercise_source import chapters
 from exercises import labels
+from public import address
 from sphinx.application import Sphinx
 
 FOLDER = "_notebooks"
@@ -34,14 +35,16 @@ def write(app: Sphinx, problem: Exception | None) -> None:
     if problem is not None or app.builder.format != "html":
         return
     sys.path.append(str(Path(app.srcdir) / "tools"))
-    from coursework import clean_chapter
+    from coursework import WHERE, clean_chapter
     from plain import converter
 
     speak = converter(labels(app.env), app.config.html_baseurl)
+    repository = address(app.config)
+    where = f"{WHERE} @ git+{repository}" if repository else WHERE
     for path in chapters(Path(app.srcdir)):
         target = Path(app.outdir) / FOLDER / path.relative_to(app.srcdir)
         target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(clean_chapter(path, speak), target)
+        nbformat.write(clean_chapter(path, speak, where), target)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

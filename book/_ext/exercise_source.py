@@ -196,6 +196,11 @@ def without_solutions(notebook: Any) -> Any:
     return copy
 
 
+def without_answers(text: str) -> str:
+    """A page of Markdown in which no answer to an exam's question is left."""
+    return re.sub(r"^(`{3,})\{answer\}.*?^\1$\n?", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def stub(source: str, answer: str) -> str:
     """What a solution's cell leaves to the student: imports, and the answer's name, arguments and docstring."""
     kept: list[str] = []

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,13 @@ import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
-from exercise_source import KINDS, chapters, read_sections, section_start, without_solutions
+from exercise_source import KINDS, chapters, read_sections, section_start, without_answers, without_solutions
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 BREAK = "\\\n    "
-ANSWER = re.compile(r"^(`{3,})\{answer\}.*?^\1$\n?", re.MULTILINE | re.DOTALL)
 WORDS = {"derive": "derive", "compute": "compute", "break": "break a hypothesis", "open": "open"}
 
 
@@ -219,7 +217,7 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
                 nbformat.write(without_solutions(notebook), path)
         for path in (out / "_sources").rglob("*.md*"):
             text = path.read_text(encoding="utf-8")
-            path.write_text(ANSWER.sub("", text), encoding="utf-8")
+            path.write_text(without_answers(text), encoding="utf-8")
 
 
 def name_exercises(_app: Sphinx, config: Config) -> None:

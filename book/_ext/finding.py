@@ -1,8 +1,8 @@
 """Finding things: ``{figure-list}``, and a search that knows *Theorem 6.2* and *l4*.
 
 The list of figures is made from the figures themselves: number, first sentence of the caption, page.
-For the search every numbered result, figure and exercise is an object that is called by its number, and a page that
-writes ℓ⁴ or a fourth power of a norm has the word *l4*.
+The search knows every numbered result, figure and exercise by its number, and a page that writes ℓ⁴ or a fourth power
+of a norm has the word *l4*.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from docutils import nodes
 from results import all_results, reading_order
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.domains import Domain, ObjType
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
@@ -108,8 +107,23 @@ def resolve(app: Sphinx, document: nodes.document, docname: str) -> None:
                 items += nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(" "), *words))
             parts.append(items)
         place.replace_self(parts)
-    if app.builder.format == "html" and ("ℓ⁴" in document.astext() or r"\ell^4" in document.astext()):
+    if app.builder.format != "html":
+        return
+    if "ℓ⁴" in document.astext() or r"\ell^4" in document.astext():
         document.insert(0, nodes.meta("", name="keywords", content="l4", lang="en"))
+    # Read by the search alone: the index itself is made before.
+    entries = [("single", name, label, "main", None) for name, label in numbered(env, docname)]
+    document.append(addnodes.index(entries=entries, inline=False))
+
+
+def numbered(env: BuildEnvironment, docname: str) -> Iterator[tuple[str, str]]:
+    """What has a number on a page, as a reader calls it, and its anchor."""
+    for row in all_results(env):
+        if row["docname"] == docname and row["number"]:
+            yield f"{row['kind'].title()} {row['number']}", row["label"]
+    for kind in ("figure", "exercise"):
+        for label in env.toc_fignumbers.get(docname, {}).get(kind, {}):
+            yield f"{kind.capitalize()} {_number(env, docname, kind, label)}", label
 
 
 def list_index(_app: Sphinx, document: nodes.document) -> None:
@@ -119,36 +133,11 @@ def list_index(_app: Sphinx, document: nodes.document) -> None:
         trees[-1]["entries"].append(("Index", "genindex"))
 
 
-class Numbered(Domain):
-    """What has a number, by its number; only the search asks this domain."""
-
-    name = "numbered"
-    label = "numbered"
-    object_types = {kind: ObjType(kind) for kind in ("result", "figure", "exercise")}  # noqa: RUF012
-
-    def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
-        """Name, name as shown, kind, page, anchor, and how important for the search (0: first)."""
-        for row in all_results(self.env):
-            if row["number"]:
-                name = f"{row['kind'].title()} {row['number']}"
-                words = f"{name} ({row['title']})" if row["title"] and "\\" not in row["title"] else name
-                yield row["label"], words, "result", row["docname"], row["label"], 0
-        for docname, kinds in self.env.toc_fignumbers.items():
-            for kind in ("figure", "exercise"):
-                for label in kinds.get(kind, {}):
-                    name = f"{kind.capitalize()} {_number(self.env, docname, kind, label)}"
-                    yield label, name, kind, docname, label, 0
-
-    def merge_domaindata(self, docnames: list[str], otherdata: dict[str, Any]) -> None:
-        """There are no data."""
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register directive, hooks and domain."""
+    """Register directive and hooks."""
     app.setup_extension("results")
     app.add_node(figure_list)
     app.add_directive("figure-list", FigureList)
-    app.add_domain(Numbered)
     app.connect("doctree-read", collect, priority=600)
     app.connect("doctree-read", list_index, priority=200)
     app.connect("env-purge-doc", purge)

@@ -2,8 +2,9 @@
 
 One setting, ``repository_address`` in ``_config.yml``, empty by default. Where it is set (as in
 ``https://github.com/OWNER/NAME``), every page has buttons to the repository, its source, an edit and an issue, and a
-chapter opens its *clean* notebook in Colab or on Binder; these notebooks are on the branch ``notebooks`` of the same
-repository, where the workflow that publishes the pages puts them. Where it is empty, there are no such buttons.
+chapter opens its *clean* notebook in Colab or on Binder; these (``_notebooks`` of the built site) are on the branch
+``notebooks`` of the same repository, where the workflow that publishes the pages puts them. Where it is empty, there
+are no such buttons.
 
 Every page has a description, its first paragraph, and tags for social cards; their picture has an absolute address if
 ``html_baseurl`` is set.
@@ -54,7 +55,7 @@ def launch_buttons(config: Config, docname: str) -> list[dict[str, str]]:
     where = address(config)
     if not where.startswith("https://github.com/"):
         return []
-    owner_and_name, notebook = where.removeprefix("https://github.com/"), f"{docname.rpartition('/')[2]}.ipynb"
+    owner_and_name, notebook = where.removeprefix("https://github.com/"), f"{docname}.ipynb"
     return [
         {
             "type": "link",

@@ -29,9 +29,12 @@
     const found = document.createElement("div");
     const add = function (node) { if (node) { found.appendChild(document.importNode(node, true)); } };
     if (target.matches("dt")) {
-      add(target);
-      const meaning = target.nextElementSibling;
-      if (meaning) { add(meaning.querySelector("p") || meaning); }
+      const list = found.appendChild(document.createElement("dl")), meaning = target.nextElementSibling;
+      list.appendChild(document.importNode(target, true));
+      if (meaning) {
+        const words = list.appendChild(document.createElement("dd"));
+        words.appendChild(document.importNode(meaning.querySelector("p") || meaning, true));
+      }
     } else if (target.matches("section, h1, h2, h3, span[id]") && !target.closest("figure, .math, .proof, .citation")) {
       const section = target.matches("section") ? target : target.closest("section");
       if (!section) { return null; }
@@ -67,7 +70,7 @@
     box.querySelectorAll("mjx-container").forEach(function (formula) {
       const room = formula.parentElement.clientWidth || box.clientWidth;
       const wide = formula.scrollWidth;
-      if (wide > room + 1 && room > 0) { formula.style.fontSize = Math.max(60, Math.floor(100 * room / wide) - 1) + "%"; }
+      if (wide > room + 1 && room > 0) { formula.style.fontSize = Math.max(75, Math.floor(100 * room / wide) - 1) + "%"; }
     });
     box.querySelectorAll("div.math, mjx-container, pre, table").forEach(function (node) {
       if (node.scrollWidth > node.clientWidth + 1) { node.tabIndex = 0; }

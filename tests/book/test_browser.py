@@ -136,7 +136,7 @@ PREVIEWS = {
     "a reference": ("book/landscape/census", '[href*="bibliography.html#"]', "doi:"),
     "a word": ("book/landscape/global_theorem", '[href*="glossary.html#term-"]', ""),
     "a page": ("book/landscape/census", '[href$="seeing_the_landscape.html"]', "Seeing the landscape"),
-    "a function": ("book/reference/notation", '[href*="/api/"], [href*="api/"]', ""),
+    "a function": ("book/landscape/census", '[href*="/api/"]', "l4lib"),
 }
 SHOWN = """() => {
   const box = document.getElementById("l4-preview");

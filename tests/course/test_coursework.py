@@ -21,7 +21,7 @@ from exercise_source import (
     without_solutions,
 )
 from exercise_text import put, to_cells, to_text
-from plain import Plain, plain_chapter
+from plain import Plain, converter, plain_chapter
 
 from l4lib.course import Student, exercises, hidden_cases, judge
 
@@ -101,6 +101,18 @@ def test_no_solution_is_left_when_they_are_stripped():
             assert not [cell for cell in task.solution if json.dumps(cell.source, ensure_ascii=False) in text]
 
 
+@pytest.mark.parametrize("solutions", ["yes", "no"])
+def test_the_plain_text_beside_the_pages_has_solutions_only_if_the_book_has(monkeypatch, solutions):
+    from llms import as_text
+
+    monkeypatch.setenv("SOLUTIONS", solutions)
+    exam, chapter = (as_text(name, converter({}, "")) for name in ("book/reference/teaching", "book/landscape/census"))
+    assert ("**Solution.**" in exam) == ("**Solution" in chapter) == (solutions == "yes")
+    (section,) = [section for section in SECTIONS if section.chapter == "census"]
+    found = [cell for task in section.tasks for cell in task.solution if cell.source in chapter]
+    assert bool(found) == (solutions == "yes")
+
+
 def test_plain_chapters_show_no_directive():
     for path in chapters(ROOT)[:4]:
         made = plain_chapter(path, Plain({}, {}, "https://example.org"), "l4lib")
@@ -130,6 +142,7 @@ def test_plain_chapters_show_no_directive():
         ("1. So\n\n   $$\n   x\n   $$ (eq-a)\n", "1. So\n\n $$\n x \\tag{2.1}\n $$"),
         ("{eq}`eq-b`", "[(7)](https://example.org/book/part/other.html#b) of *other*"),
         ("```{answer}\nYes.\n```", "**Solution.** Yes."),
+        ("```{only} html\nSeen.\n```\n```{only} latex\nPrinted.\n```", "Seen."),
         ("```{code-block} python\nx = 1\n```", "```python\nx = 1\n```"),
     ],
 )
