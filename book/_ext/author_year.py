@@ -21,7 +21,7 @@ def label(entry: Any) -> str:
     return f"{who}, {entry.fields['year']}"
 
 
-class Labels(BaseLabelStyle):  # type: ignore[misc]
+class Labels(BaseLabelStyle):
     """Labels that differ: two of the same authors and year get a letter each."""
 
     def format_labels(self, sorted_entries: Any) -> Iterator[str]:
@@ -33,7 +33,7 @@ class Labels(BaseLabelStyle):  # type: ignore[misc]
             yield words + (chr(96 + seen[words]) if count[words] > 1 else "")
 
 
-class AuthorYear(UnsortedStyle):  # type: ignore[misc]
+class AuthorYear(UnsortedStyle):
     """The plain style, sorted, with these labels."""
 
     default_sorting_style = "author_year_title"
