@@ -107,6 +107,7 @@ def resolve(app: Sphinx, document: nodes.document, docname: str) -> None:
                 items += nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(" "), *words))
             parts.append(items)
         place.replace_self(parts)
+        env.get_domain("math").data["has_equations"][docname] = True  # captions have formulas
     if app.builder.format != "html":
         return
     if "ℓ⁴" in document.astext() or r"\ell^4" in document.astext():

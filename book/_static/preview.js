@@ -4,7 +4,7 @@
 (function () {
   "use strict";
   const WAIT = 250, GRACE = 200, pages = new Map();
-  let box = null, owner = null, opening = 0, closing = 0, asked = 0;
+  let loading = null, box = null, owner = null, opening = 0, closing = 0, asked = 0;
 
   function pageOf(url) {
     const address = url.origin + url.pathname + url.search;
@@ -60,10 +60,31 @@
   function absolute(content, base) {
     content.querySelectorAll("img[src]").forEach(function (image) { image.src = new URL(image.getAttribute("src"), base).href; });
   }
-  function typeset(node) {
-    const jax = window.MathJax;
-    if (!node.querySelector(".math") || !jax || !jax.startup) { return Promise.resolve(); }
-    return jax.startup.promise.then(function () { return jax.typesetPromise([node]); });
+  // MathJax, which pages without formulas do not load: taken from the page that the target is on.
+  function engine(page, base) {
+    const ready = function () { return window.MathJax && window.MathJax.startup && window.MathJax.startup.promise; };
+    if (ready() || loading) { return loading || ready(); }
+    const scripts = Array.from(page.scripts);
+    const settings = scripts.find(function (script) { return script.textContent.includes("window.MathJax ="); });
+    const source = scripts.find(function (script) { return /mathjax/.test(script.getAttribute("src") || ""); });
+    if (!settings || !source) { return Promise.reject(new Error("no MathJax")); }
+    [settings, source].forEach(function (script) {
+      const copy = document.createElement("script");
+      if (script === source) { copy.src = new URL(source.getAttribute("src"), base).href; } else { copy.textContent = script.textContent; }
+      document.head.appendChild(copy);
+    });
+    loading = new Promise(function (resolve, reject) {
+      let turns = 0;
+      const wait = setInterval(function () {
+        turns += 1;
+        if (ready() || turns > 200) { clearInterval(wait); (ready() ? resolve : reject)(ready()); }
+      }, 50);
+    });
+    return loading;
+  }
+  function typeset(node, page, base) {
+    if (!node.querySelector(".math")) { return Promise.resolve(); }
+    return engine(page, base).then(function () { return window.MathJax.typesetPromise([node]); });
   }
   // Wide formulas get smaller, and scroll only if that is not enough.
   function fit() {
@@ -93,7 +114,7 @@
     if (box) { box.remove(); box = null; }
     if (owner) { owner.removeAttribute("aria-describedby"); owner = null; }
   }
-  function show(link, content) {
+  function show(link, content, page, base) {
     close();
     owner = link;
     box = document.createElement("div");
@@ -106,7 +127,7 @@
     box.addEventListener("pointerleave", later);
     (document.querySelector("main") || document.body).appendChild(box);
     const mine = box;
-    typeset(box).catch(function () {}).then(function () {
+    typeset(box, page, base).catch(function () {}).then(function () {
       if (box !== mine) { return; }
       place(link); fit(); place(link);
       box.style.visibility = "";
@@ -117,11 +138,12 @@
     clearTimeout(closing);
     if (owner === link) { return; }
     const url = new URL(link.href), id = decodeURIComponent(url.hash.slice(1)), mine = asked += 1;
-    pageOf(url).then(function (page) { return part(page, id); }, function () { return null; }).then(function (content) {
+    pageOf(url).then(function (page) {
+      const content = part(page, id);
       if (mine !== asked || !content) { return; }
       absolute(content, url);
-      show(link, content);
-    });
+      show(link, content, page, url);
+    }).catch(function () {});
   }
   function later() { clearTimeout(opening); clearTimeout(closing); closing = setTimeout(close, GRACE); }
   function wanted(node) {

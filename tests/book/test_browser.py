@@ -135,6 +135,7 @@ PREVIEWS = {
     "a figure": ("book/landscape/global_theorem", '[href$="#fig-two-kinds"]', "Fig. 6."),
     "a reference": ("book/landscape/census", '[href*="bibliography.html#"]', "doi:"),
     "a word": ("book/landscape/global_theorem", '[href*="glossary.html#term-"]', ""),
+    "a theorem, from a page without formulas": ("book/reference/results", '[href$="#thm-global"]', "Theorem 6.1"),
     "a page": ("book/landscape/census", '[href$="seeing_the_landscape.html"]', "Seeing the landscape"),
     "a function": ("book/landscape/census", '[href*="/api/"]', "l4lib"),
 }
