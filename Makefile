@@ -108,10 +108,11 @@ serve: book  ## build, then serve the book on localhost:8000
 
 .PHONY: lock
 # Fewest forks: all three Pythons get the same versions, so that stored outputs and type checks are the same everywhere.
+# The extra dev contains all others but sae, whose PyTorch stays out of the lock.
 lock: $(STAMP)  ## pin the newest versions that fit pyproject.toml (needs the network)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade --no-header --no-annotate \
-		--all-extras pyproject.toml tools/build-requirements.in -o constraints.txt
+		--extra dev pyproject.toml tools/build-requirements.in -o constraints.txt
 
 .PHONY: clean
 clean:  ## remove what was built (the environment stays; remove .venv by hand)

@@ -93,7 +93,9 @@ def number_problems(aux: str, environment: Any) -> list[str]:
                     found.append(f"{kind} {label} is {got} in print and {wanted} on the site")
     for label, (page, _) in environment.domaindata["math"]["objects"].items():
         numbers = environment.toc_fignumbers.get(page, {}).get("displaymath", {})
-        number = next((numbers[key] for key in (f"equation-{label}", label) if key in numbers), None)
+        number = next(
+            (numbers[key] for key in (f"equation-{label}", f"equation-{label.lower()}") if key in numbers), None
+        )
         got = printed.get(f"equation:{page}:{label}")
         if got is not None and number is not None and got != ".".join(map(str, number)):
             found.append(f"equation {label} is {got} in print and {'.'.join(map(str, number))} on the site")

@@ -166,6 +166,8 @@ class Plain:
             return ""
         if name == "only":
             return body
+        if name == "bibliography":
+            return "\n".join(f"- {what}" for _, what in self.sources.values())
         if name == "claim-card":
             how = self.address("How this is checked", f"{self.page}.html#claim-{argument}")
             return f"*{how}: `{argument}` in the ledger.*"

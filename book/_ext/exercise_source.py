@@ -141,9 +141,10 @@ def read_section(path: Path) -> Section | None:
         return None
     name = path.stem
     section = Section(path, cells[0].source.split("\n")[0].lstrip("# "), cells[start].source.removeprefix(HEADING))
-    opening = cells[0].source
-    section.goals = re.findall(r"^- (.*?)[;.]?$", opening.partition("**You will learn**")[2], flags=re.MULTILINE)
-    section.needs = opening.partition("**You need** ")[2].partition("\n")[0].strip()
+    text = "\n\n".join(cell.source for cell in cells[:start] if cell.cell_type == "markdown")
+    learn, _, need = text.partition("**You will learn**")[2].partition("**You need** ")
+    section.goals = re.findall(r"^- (.*?)[;.]?$", learn, flags=re.MULTILINE)
+    section.needs = need.partition("\n")[0].strip()
     gate = False
     for cell in cells[start + 1 :]:
         tags = cell.metadata.get("tags", [])

@@ -13,7 +13,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.utils import new_document
-from exercises import exercise, fold, headline
+from exercises import exercise, fold
 from folding import NUMBERED, folded, summary
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -185,18 +185,23 @@ def without_card_links(tree: nodes.Element) -> None:
                 link.parent.remove(link)
 
 
+def _solved(node: fold) -> str:
+    """The exercise that a solution belongs to; empty for the answers of an exam, which stay where they are."""
+    title = node.children[0]
+    return str(title.get("exercise", "")) if isinstance(title, nodes.Element) else ""
+
+
 def gather_solutions(env: BuildEnvironment, book: nodes.Element) -> list[nodes.Element]:
     """Take the solutions out of the chapters; the appendix with one section for each chapter."""
     whole = nodes.section("", nodes.title("", "Solutions to the exercises"), ids=["all-solutions"])
     for page in list(book.findall(addnodes.start_of_file)):
-        folds = list(page.findall(fold))
+        folds = [(node, label) for node in page.findall(fold) if (label := _solved(node))]
         if not folds:
             continue
         known = {node["ids"][0]: node for node in page.findall(exercise)}
         name = page["docname"]
         section = nodes.section("", nodes.title("", env.titles[name].astext()), docname=name, ids=["the-solutions"])
-        for node in folds:
-            label = next(iter(node.findall(headline)))["exercise"]
+        for node, label in folds:
             node.parent.remove(node)
             if "exercise-solution" in node["classes"]:
                 node["ids"] = [f"solution-of-{label}"]

@@ -18,6 +18,8 @@ __all__ = [
     "Match",
     "match_atoms",
     "match_kernels",
+    "max_cosines",
+    "mmcs",
     "nearest_atom",
     "shift_correlations",
     "unique_kernels",
@@ -136,6 +138,66 @@ def nearest_atom(A: ArrayLike, Q: ArrayLike) -> tuple[np.ndarray, Array]:
     correlation = atoms.T @ points
     index = np.abs(correlation).argmax(axis=0)
     return index, np.take_along_axis(correlation, np.expand_dims(index, 0), axis=0)[0]
+
+
+def max_cosines(A_hat: ArrayLike, A: ArrayLike, *, signed: bool = True) -> Array:
+    """For each column of A_hat the largest cosine with a column of A.
+
+    Parameters
+    ----------
+    A_hat : array_like, shape (n, k)
+        Features, of any nonzero length; several may be nearest to the same column of A.
+    A : array_like, shape (n, m)
+        Features to look for them among.
+    signed : bool
+        Count opposite directions as different, as one does for non-negative coefficients.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If either is not a dictionary, or their dimensions differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> max_cosines(-2 * np.eye(3)[:, :2], np.eye(3)), max_cosines(-2 * np.eye(3)[:, :2], np.eye(3), signed=False)
+    (array([0., 0.]), array([1., 1.]))
+    """
+    estimate, truth = project(as_dictionary(A_hat, "A_hat")), project(as_dictionary(A))
+    if estimate.shape[0] != truth.shape[0]:
+        raise ValueError(f"A_hat: expected features of dimension {truth.shape[0]}, got shape {estimate.shape}")
+    cosines = truth.T @ estimate
+    return np.asarray(np.max(cosines if signed else np.abs(cosines), axis=0))
+
+
+def mmcs(A_hat: ArrayLike, A: ArrayLike, *, signed: bool = True) -> float:
+    """Mean max cosine similarity: the mean over the columns of A_hat of the largest cosine with a column of A.
+
+    It is not symmetric: ``mmcs(A, A_hat)`` says how much of A was found, ``mmcs(A_hat, A)`` how much of A_hat is true.
+    No pairing is asked for, unlike in :func:`match_atoms`.
+
+    Parameters
+    ----------
+    A_hat, A, signed
+        As for :func:`max_cosines`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`max_cosines`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> twice = np.eye(3)[:, [0, 0, 1]]
+    >>> mmcs(twice, np.eye(3)), round(mmcs(np.eye(3), twice), 3)
+    (1.0, 0.667)
+    """
+    return float(np.mean(max_cosines(A_hat, A, signed=signed)))
 
 
 def unique_lines(Q: ArrayLike, *, tol: float = 1e-3) -> tuple[Array, np.ndarray]:

@@ -8,7 +8,7 @@ from l4lib.experiments.catalogue import EXPERIMENTS
 from l4lib.experiments.record import Record, read_benchmark, read_record, write_record
 from l4lib.experiments.runner import FailedTrials, run
 from l4lib.experiments.spec import Cell, Experiment, generator
-from l4lib.experiments.statistics import Transition, fit_transition, wilson
+from l4lib.experiments.statistics import Transition, bootstrap_mean, fit_transition, wilson
 from l4lib.experiments.store import Store
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Record",
     "Store",
     "Transition",
+    "bootstrap_mean",
     "fit_transition",
     "generator",
     "read_benchmark",

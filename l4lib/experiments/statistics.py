@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from l4lib.validate import Array, as_array, as_tolerance
+from l4lib.validate import Array, as_array, as_count, as_rng, as_tolerance
 
-__all__ = ["Transition", "fit_transition", "wilson"]
+__all__ = ["Transition", "bootstrap_mean", "fit_transition", "wilson"]
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike, *, level: float = 0.95) -> tuple[Array, Array]:
@@ -47,6 +47,44 @@ def wilson(successes: ArrayLike, trials: ArrayLike, *, level: float = 0.95) -> t
     centre = (k + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * np.sqrt(k * (n - k) / n + z * z / 4)
     return np.where(k == 0, 0.0, centre - half), np.where(k == n, 1.0, centre + half)
+
+
+def bootstrap_mean(
+    values: ArrayLike, *, level: float = 0.95, resamples: int = 1000, rng: np.random.Generator
+) -> tuple[float, float]:
+    """The percentile interval of a mean by the bootstrap: ends of the middle share of the means of resampled values.
+
+    Parameters
+    ----------
+    values : array_like, shape (k,)
+        What the mean is of; they count as drawn independently of each other.
+    level : float
+        Wanted coverage, in (0, 1).
+    resamples : int
+        How often k values are drawn with replacement.
+    rng : numpy.random.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no values, or an option is out of range.
+
+    Examples
+    --------
+    >>> low, high = bootstrap_mean(np.arange(101.0), rng=np.random.default_rng(0))
+    >>> bool(40 < low < 47), bool(53 < high < 60)
+    (True, True)
+    """
+    x = as_array(values, "values", ndim=1, shape="(k,)")
+    tail = (1.0 - as_tolerance(level, "level")) / 2.0
+    weights = as_rng(rng).multinomial(x.size, np.full(x.size, 1.0 / x.size), size=as_count(resamples, "resamples"))
+    low, high = np.quantile(weights @ x / x.size, [tail, 1.0 - tail])
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)

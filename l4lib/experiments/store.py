@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import secrets
+import sys
 import time
 import warnings
 from importlib.metadata import version
@@ -21,6 +22,10 @@ _STALE = 600.0
 """Seconds after which an unfinished file is that of a process which was killed; writing one takes milliseconds."""
 
 
+_PEERS = {"sklearn": "scikit-learn", "spams": "spams-bin", "torch": "torch", "transformers": "transformers"}
+"""Modules whose packages count if a trial has imported them."""
+
+
 def provenance(experiment: Experiment) -> dict[str, Any]:
     """Where results come from: versions, code and the machine in words.
 
@@ -31,6 +36,7 @@ def provenance(experiment: Experiment) -> dict[str, Any]:
     ['code', 'machine', 'versions']
     """
     packages = {name: version(name) for name in ("numpy", "scipy")}
+    packages |= {name: version(name) for module, name in _PEERS.items() if module in sys.modules}
     return {
         "code": experiment.code,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",

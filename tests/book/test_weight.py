@@ -2,11 +2,13 @@
 
 import gzip
 import io
+import re
+from types import SimpleNamespace
 
 import pytest
 import tinycss2
 from test_browser import HTML, PAGES, opened, site  # noqa: F401
-from weight import bundle, icon_fonts, purged, words_in_use
+from weight import SHEET, bundle, icon_fonts, lighten, purged, words_in_use
 
 LIMIT, UNPACKED, REQUESTS = 600_000, 1_000_000, 32
 """Bytes of a page without its figures, packed by gzip as hosts send it and unpacked, and how many files."""
@@ -41,6 +43,26 @@ def test_imports_come_first_and_addresses_are_seen_from_static(tmp_path):
 def test_a_broken_sheet_is_refused():
     with pytest.raises(ValueError, match="cannot be read"):
         purged(rules("p{x:1} q"), set())
+
+
+def test_pages_that_were_not_written_again_follow_the_new_sheet(tmp_path):
+    static = tmp_path / "_static"
+    static.mkdir()
+    (static / "a.css").write_text(".old{x:1} .new{x:2} .never{x:3}")
+    page = '<head><link rel="stylesheet" href="_static/a.css" /></head><p class="%s">'
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(name="html"))
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.html").write_text(page % "old")
+    lighten(app, None)
+    before = (tmp_path / "one.html").read_text()
+    lighten(app, None)  # nothing was written
+    assert (tmp_path / "one.html").read_text() == before and "a.css" not in before
+    (tmp_path / "two.html").write_text(page % "new")
+    lighten(app, None)
+    sheet = (static / SHEET).read_text()
+    assert "x:1" in sheet and "x:2" in sheet and "x:3" not in sheet
+    links = {re.search(r"book\.bundle\.css\?v=\w+", path.read_text())[0] for path in tmp_path.glob("*.html")}
+    assert len(links) == 1 and links.pop() not in before
 
 
 @pytest.mark.book

@@ -160,8 +160,12 @@ def test_the_slides_are_accessible(opened, theme, width):
 
 
 @pytest.mark.slow
-def test_printing_gives_a_page_for_each_slide(opened):
+@pytest.mark.parametrize("width", [1280, 375])
+def test_printing_gives_a_page_for_each_slide(opened, width):
     page, _ = opened
-    page.set_viewport_size({"width": 1280, "height": 720})
+    page.set_viewport_size({"width": width, "height": 720})
+    page.wait_for_timeout(300)
     printed = page.pdf(prefer_css_page_size=True, print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == len(ENTRIES) + 1
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.hasAttribute('data-deck')") == (width > 700)

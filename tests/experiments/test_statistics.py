@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from l4lib.experiments import fit_transition, wilson
+from l4lib.experiments import bootstrap_mean, fit_transition, wilson
 
 
 @pytest.mark.parametrize("p", [0.05, 0.3, 0.5, 0.9])
@@ -97,3 +97,16 @@ def test_a_transition_beyond_the_data_has_an_open_interval():
     """All but one of very few trials succeed everywhere: the midpoint is not bounded on that side."""
     fit = fit_transition([0.0, 1.0, 2.0], [3, 4, 3], [4, 4, 4])
     assert fit.midpoint_interval[0] == -np.inf or fit.midpoint_interval[1] == np.inf
+
+
+def test_the_bootstrap_covers_about_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):
+        low, high = bootstrap_mean(rng.exponential(size=60), level=0.9, resamples=300, rng=rng)
+        inside += low <= 1.0 <= high
+    assert 0.84 <= inside / 400 <= 0.93
+    low, high = bootstrap_mean([0.25] * 5, rng=rng)
+    assert low == high == pytest.approx(0.25)
+    with pytest.raises(ValueError, match="level"):
+        bootstrap_mean([1.0, 2.0], level=1.0, rng=rng)

@@ -42,8 +42,13 @@ def pinned():
     return pins
 
 
+UNPINNED = {"sae"}
+"""Extras that are not in the lock: PyTorch would bring gigabytes that no page and no test needs."""
+
+
 def requirements():
-    groups = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
+    extras = PROJECT["project"]["optional-dependencies"]
+    groups = [PROJECT["project"]["dependencies"], *(extras[name] for name in extras.keys() - UNPINNED)]
     for entry in {entry for group in groups for entry in group}:
         name = re.match(r"[A-Za-z0-9_.-]+", entry)[0]
         if name != "l4lib":
@@ -58,6 +63,16 @@ def test_every_requirement_is_pinned_within_its_bounds():
         assert name in pins, f"{name} is not in constraints.txt; run make lock"
         for version in pins[name]:
             assert Requirement(entry).specifier.contains(version, prereleases=True), f"{entry}: pinned {version}"
+
+
+def test_what_is_not_pinned_is_not_installed_by_default_and_has_bounds():
+    from packaging.requirements import Requirement
+
+    extras = PROJECT["project"]["optional-dependencies"]
+    for name in UNPINNED:
+        assert not any(f"[{name}]" in entry or f"{name}," in entry for entries in extras.values() for entry in entries)
+        assert all(Requirement(entry).specifier for entry in extras[name] if not entry.startswith("l4lib"))
+        assert "--all-extras" not in MAKEFILE and "--extra dev" in MAKEFILE
 
 
 def test_all_supported_pythons_get_the_same_versions():

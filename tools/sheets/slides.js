@@ -5,7 +5,7 @@
   const slides = Array.from(document.querySelectorAll(".slide"));
   const place = document.querySelector(".place");
   const wide = window.matchMedia("(min-width: 700px)");
-  let now = 0;
+  let now = 0, printing = false;
   function inDeck() { return root.hasAttribute("data-deck"); }
   function show(k, told) {
     now = Math.max(0, Math.min(slides.length - 1, k));
@@ -39,7 +39,7 @@
     root.style.setProperty("--zoom", String(Math.min(window.innerWidth / 1280, window.innerHeight / 720)));
   }
   function arrange() {
-    root.toggleAttribute("data-deck", wide.matches);
+    root.toggleAttribute("data-deck", wide.matches || printing);
     zoom();
     show(now, false);
     fit();
@@ -77,6 +77,8 @@
   wide.addEventListener("change", arrange);
   window.addEventListener("resize", function () { zoom(); if (!inDeck()) { shrinkFormulas(); } });
   window.addEventListener("hashchange", fromAddress);
+  window.addEventListener("beforeprint", function () { printing = true; arrange(); });
+  window.addEventListener("afterprint", function () { printing = false; arrange(); });
   window.addEventListener("mathset", fit);
   window.addEventListener("load", fit);
   arrange();
