@@ -140,13 +140,22 @@
       const room = node.parentElement.getBoundingClientRect().width;
       node.classList.toggle("scrolls", room > 0 && node.getBoundingClientRect().width > room + 1);
     });
-    page.querySelectorAll("div.math, mjx-container.scrolls, mjx-container[display='true'], pre, .pst-scrollable-table-container, .cell_output table").forEach(function (node) {
+    page.querySelectorAll("div.math, mjx-container.scrolls, mjx-container[display='true'], pre, .pst-scrollable-table-container, .cell_output table, .figure-scroll").forEach(function (node) {
       if (node.scrollWidth > node.clientWidth + 1) { if (!node.hasAttribute("tabindex")) { node.tabIndex = 0; } }
+    });
+  }
+  // On a narrow screen a figure keeps a size at which its numbers can be read, and scrolls above its caption.
+  function frame(page) {
+    page.querySelectorAll("figure > img, figure > a > img").forEach(function (image) {
+      const box = document.createElement("div"), inner = image.parentElement.tagName === "A" ? image.parentElement : image;
+      box.className = "figure-scroll";
+      inner.replaceWith(box);
+      box.append(inner);
     });
   }
   function start() {
     const page = document.querySelector("article");
-    if (page) { openAll(page); }
+    if (page) { openAll(page); frame(page); }
     printing();
     document.querySelectorAll(".claims-ledger").forEach(ledger);
     document.querySelectorAll(".proof-map").forEach(proofMap);
