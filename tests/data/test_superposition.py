@@ -183,6 +183,24 @@ def mixed(values, weights):
     return (x**3 * y) @ weights - 3 * c, (x * y**3) @ weights - 3 * c, (x**2 * y**2) @ weights - 1 - 2 * c * c, c
 
 
+def pair_bound(cross):
+    p, s, r, correlation = cross
+    return (2 * max(abs(p), abs(s)) + 1.5 * abs(r)) / (1 - abs(correlation)) ** 2
+
+
+@pytest.mark.claim("shared-gate")
+def test_the_bound_for_pairs_is_attained():
+    values, weights = pair_states(0.6, np.array([0.5, 0.5]))
+    p, _, r, correlation = cross = mixed(values, weights)
+    assert correlation == pytest.approx(2 / 7) and p < 0 < r
+    x = (values - 0.3) / np.sqrt(0.21)
+    t = np.array([1, -1]) @ x / np.sqrt(2 * (1 - correlation))  # in the plane every unit variance is a ⟨q, z⟩
+    kurt = kurtosis(values[0], weights)
+    assert weights @ t**2 == pytest.approx(1)
+    delta = weights @ t**4 - 3 - 2 * kurt / (2 * (1 - correlation)) ** 2
+    assert abs(delta) == pytest.approx(pair_bound(cross))
+
+
 @pytest.mark.claim("shared-gate")
 @pytest.mark.parametrize("n", [3, 4])
 def test_the_bound_for_pairs_holds_at_its_worst_point(n):
@@ -212,8 +230,7 @@ def test_the_bound_for_pairs_holds_at_its_worst_point(n):
         for k, (p, s, r, _) in enumerate(cross)
     )
     assert np.allclose(delta(Q), formula)
-    rho = max(abs(c) for *_, c in cross)
-    bound = max(2 * max(abs(p), abs(s)) + 1.5 * abs(r) for p, s, r, _ in cross) / (1 - rho) ** 2
+    bound = max(map(pair_bound, cross))
     for start in Q.T[:6]:
         for sign in (1, -1):
             end = minimize(lambda q, t=sign: t * delta((q / np.linalg.norm(q))[:, None])[0], start)
