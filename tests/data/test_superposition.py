@@ -141,9 +141,11 @@ def test_the_depth_of_a_well_is_the_cumulant_times_the_squared_leverage():
     A = random_unit(6, 9, rng=np.random.default_rng(1))
     c = gated_cumulants("exponential", power_law(9, 1.0, 1.0))
     B = white_features(A, c[1], noise=0.2)
-    inverse = np.linalg.inv((A * c[1]) @ A.T + 0.04 * np.eye(6))
-    leverage = np.einsum("ni,nk,ki->i", A, inverse, A)
-    assert np.allclose(c[3] / c[1] ** 2 * np.sum(B * B, axis=0) ** 2, c[3] * leverage**2)
+    for i, a in enumerate(A.T):
+        others = np.delete(A * np.sqrt(c[1]), i, axis=1)
+        leverage = a @ np.linalg.solve(others @ others.T + 0.04 * np.eye(6), a)
+        depth = c[3, i] * (leverage / (1 + c[1, i] * leverage)) ** 2
+        assert c[3, i] / c[1, i] ** 2 * np.sum(B[:, i] ** 2) ** 2 == pytest.approx(depth)
 
 
 @pytest.mark.claim("shared-gate")
