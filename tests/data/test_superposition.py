@@ -141,9 +141,11 @@ def test_the_depth_of_a_well_is_the_cumulant_times_the_squared_leverage():
     A = random_unit(6, 9, rng=np.random.default_rng(1))
     c = gated_cumulants("exponential", power_law(9, 1.0, 1.0))
     B = white_features(A, c[1], noise=0.2)
-    inverse = np.linalg.inv((A * c[1]) @ A.T + 0.04 * np.eye(6))
-    leverage = np.einsum("ni,nk,ki->i", A, inverse, A)
-    assert np.allclose(c[3] / c[1] ** 2 * np.sum(B * B, axis=0) ** 2, c[3] * leverage**2)
+    for i, a in enumerate(A.T):
+        others = np.delete(A * np.sqrt(c[1]), i, axis=1)
+        leverage = a @ np.linalg.solve(others @ others.T + 0.04 * np.eye(6), a)
+        depth = c[3, i] * (leverage / (1 + c[1, i] * leverage)) ** 2
+        assert c[3, i] / c[1, i] ** 2 * np.sum(B[:, i] ** 2) ** 2 == pytest.approx(depth)
 
 
 @pytest.mark.claim("shared-gate")
@@ -183,6 +185,24 @@ def mixed(values, weights):
     return (x**3 * y) @ weights - 3 * c, (x * y**3) @ weights - 3 * c, (x**2 * y**2) @ weights - 1 - 2 * c * c, c
 
 
+def pair_bound(cross):
+    p, s, r, correlation = cross
+    return (2 * max(abs(p), abs(s)) + 1.5 * abs(r)) / (1 - abs(correlation)) ** 2
+
+
+@pytest.mark.claim("shared-gate")
+def test_the_bound_for_pairs_is_attained():
+    values, weights = pair_states(0.6, np.array([0.5, 0.5]))
+    p, _, r, correlation = cross = mixed(values, weights)
+    assert correlation == pytest.approx(2 / 7) and p < 0 < r
+    x = (values - 0.3) / np.sqrt(0.21)
+    t = np.array([1, -1]) @ x / np.sqrt(2 * (1 - correlation))  # in the plane every unit variance is a ⟨q, z⟩
+    kurt = kurtosis(values[0], weights)
+    assert weights @ t**2 == pytest.approx(1)
+    delta = weights @ t**4 - 3 - 2 * kurt / (2 * (1 - correlation)) ** 2
+    assert abs(delta) == pytest.approx(pair_bound(cross))
+
+
 @pytest.mark.claim("shared-gate")
 @pytest.mark.parametrize("n", [3, 4])
 def test_the_bound_for_pairs_holds_at_its_worst_point(n):
@@ -212,8 +232,7 @@ def test_the_bound_for_pairs_holds_at_its_worst_point(n):
         for k, (p, s, r, _) in enumerate(cross)
     )
     assert np.allclose(delta(Q), formula)
-    rho = max(abs(c) for *_, c in cross)
-    bound = max(2 * max(abs(p), abs(s)) + 1.5 * abs(r) for p, s, r, _ in cross) / (1 - rho) ** 2
+    bound = max(map(pair_bound, cross))
     for start in Q.T[:6]:
         for sign in (1, -1):
             end = minimize(lambda q, t=sign: t * delta((q / np.linalg.norm(q))[:, None])[0], start)
