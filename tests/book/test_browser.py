@@ -46,7 +46,8 @@ CUT = """(width) => {
   });
   article.querySelectorAll("img").forEach((node) => {
     const drawn = node.clientWidth / node.clientHeight, own = node.naturalWidth / node.naturalHeight;
-    if (node.clientWidth && own && Math.abs(drawn / own - 1) > 0.03) { found.push("out of proportion: " + node.alt.slice(0, 60)); }
+    const wrong = node.clientWidth && own && Math.abs(drawn / own - 1) > 0.03;
+    if (wrong) { found.push("out of proportion: " + node.alt.slice(0, 60)); }
   });
   article.querySelectorAll("mjx-merror, mjx-container [style*='color: red']").forEach((node) => {
     found.push("not a formula: " + name(node));
