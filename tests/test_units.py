@@ -88,6 +88,16 @@ SCALED = {
     "gradient descent": (0, minimisers("gradient")),
     "trust region": (0, minimisers("trust-region")),
     "truncated trust region": (0, minimisers(l4lib.TrustRegion(exact=False))),
+    "white_features": (0, lambda s: data.white_features(s * SPREAD, np.ones(6))),
+    "shared_gate_cumulant": (
+        4,
+        lambda s: data.shared_gate_cumulant(
+            data.gated_cumulants("exponential", [0.2, 0.3]), 0.5, s * np.array([1.0, 2.0])
+        ),
+    ),
+    "orient": (1, lambda s: data.orient(s * A, Y)),
+    "mmcs": (0, lambda s: data.mmcs(s * A, A[:, :4])),
+    "max_cosines": (0, lambda s: data.max_cosines(s * A, A[:, :4])),
     "best_atom_bound": (4, lambda s: landscape.best_atom_bound(s * SPREAD, Q)),
     "critical_points": (0, lambda s: landscape.critical_points(s * SPREAD, starts=20, rng=seed())),
     "critical_slacks": (0, lambda s: landscape.critical_slacks(s * SPREAD, Q).curvature),
@@ -144,7 +154,7 @@ UNITLESS = {
     "largest_coherence low_curvature middle_margin minimiser_angle persistence perturbation_budget plane_survivors "
     "ratio_margin sample_size_bound second_order_floor spread_tail start_guarantee start_tail trace_margin "
     "eigenvector_count start_vectors rank_limit prove_forms load_forms load_certificate stored_certificates "
-    "first_failure make_odl make_cdl",
+    "first_failure make_odl make_cdl make_superposition power_law gated_cumulants excess_kurtosis kurtosis_floor",
     "of unit vectors": "distance exp geodesic log retract random_tangents tangent_basis newton distinct on_continuum "
     "track separated",
     "frames and data sets": "camera ecg half_cube icosahedron identity_dct identity_hadamard mercedes_benz orthogonal "
