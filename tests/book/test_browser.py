@@ -14,8 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 SOURCES = {"_static", "_code", "_modules"}
 MADE = {"search.html", "genindex.html"}
+REDIRECT = HTML / "index.html"  # one line that leads to the first page, without an icon of its own
 PAGES = (
-    sorted(p for p in HTML.rglob("*.html") if not SOURCES & set(p.relative_to(HTML).parts) and p.name not in MADE)
+    sorted(
+        p
+        for p in HTML.rglob("*.html")
+        if not SOURCES & set(p.relative_to(HTML).parts) and p.name not in MADE and p != REDIRECT
+    )
     if HTML.exists()
     else []
 )
