@@ -87,11 +87,16 @@ def match_atoms(A_hat: ArrayLike, A: ArrayLike) -> Match:
     >>> match.index, match.max_error
     (array([1, 2, 0]), 0.0)
     """
+    index, sign, error = _assign(_cosines(A_hat, A))
+    return Match(index=index, sign=sign, error=error)
+
+
+def _cosines(A_hat: ArrayLike, A: ArrayLike) -> Array:
+    """The cosines of all pairs of columns, shape (m, m̂), if both are dictionaries of one dimension."""
     estimate, truth = project(as_dictionary(A_hat, "A_hat")), project(as_dictionary(A))
     if estimate.shape[0] != truth.shape[0]:
         raise ValueError(f"A_hat: expected atoms of dimension {truth.shape[0]}, got shape {estimate.shape}")
-    index, sign, error = _assign(truth.T @ estimate)
-    return Match(index=index, sign=sign, error=error)
+    return truth.T @ estimate
 
 
 def _assign(correlation: Array) -> tuple[np.ndarray, Array, Array]:
@@ -167,10 +172,7 @@ def max_cosines(A_hat: ArrayLike, A: ArrayLike, *, signed: bool = True) -> Array
     >>> max_cosines(-2 * np.eye(3)[:, :2], np.eye(3)), max_cosines(-2 * np.eye(3)[:, :2], np.eye(3), signed=False)
     (array([0., 0.]), array([1., 1.]))
     """
-    estimate, truth = project(as_dictionary(A_hat, "A_hat")), project(as_dictionary(A))
-    if estimate.shape[0] != truth.shape[0]:
-        raise ValueError(f"A_hat: expected features of dimension {truth.shape[0]}, got shape {estimate.shape}")
-    cosines = truth.T @ estimate
+    cosines = _cosines(A_hat, A)
     return np.asarray(np.max(cosines if signed else np.abs(cosines), axis=0))
 
 

@@ -270,6 +270,8 @@ def _polish(moment: FourthPowers, state: _State, passes: int, enough: float, see
                 break
             state.keep(good)
             moved, before, turn, start = moved[good], before[good], turn[good], None
+        if not state.m:
+            return False
         clean = bool(good.all())
         if not k and seen:
             rate = contraction(turn, seen)

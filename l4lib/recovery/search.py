@@ -108,8 +108,9 @@ def nothing(samples: Samples, starts: int = 0) -> Found:
 def contraction(turn: Array, seen: float) -> float:
     """Share of its turn that the next pass turns an atom, forecast from a pass over atoms made from fewer samples.
 
-    A pass contracts by at most about the sampling error of the atoms on its samples (measured: by half of that to all
-    of it), for the noise of a fourth moment is all that moves an atom a second time.
+    A pass contracts by about the sampling error of the atoms on its samples, for the noise of a fourth moment is all
+    that moves an atom a second time.
+    Measured: by half of it to all of it in the mean; the worst atom turns up to one and a half times the forecast.
     Atoms made from the share ``seen`` of the samples turn by that error over √seen in the first pass.
     """
     return float(np.clip(np.sqrt(np.mean(turn * turn) * min(seen, 1.0)), 0.02, 0.9))
@@ -145,7 +146,7 @@ class Recovery:
         Unit atoms in the coordinates of the data, largest fourth power first; each has an arbitrary sign.
     value : ndarray, shape (m,)
         Mean fourth power along each atom of the white data over the square of the mean square: 3 for Gaussian data,
-        more for sparse.
+        more for sparse; samples that are left out as very quiet or very loud count as zeros.
         From moments alone that of the tempered samples times n(n+2), which is 3 for Gaussian data, too.
     evidence : tuple of Test
         What was tested, with the value, the limit, a sentence and advice; see ``l4lib.recovery.examination``.

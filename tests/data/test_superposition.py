@@ -280,7 +280,7 @@ def test_the_generator_keeps_its_promises():
         (lambda rng: gated_cumulants("gamma", 0.1), "law: expected one of"),
         (lambda rng: white_features(np.eye(2), [1.0]), "variance: expected a positive number for each of 2"),
         (lambda rng: shared_gate_cumulant(np.ones((3, 2)), 0.5, [1, 1]), "zeta: expected cumulants"),
-        (lambda rng: mmcs(np.eye(2), np.eye(3)), "A_hat: expected features of dimension 3"),
+        (lambda rng: mmcs(np.eye(2), np.eye(3)), "A_hat: expected atoms of dimension 3"),
         (lambda rng: orient(np.eye(2), np.ones((3, 9)) + np.eye(3, 9)), "A: expected 3 rows like Y"),
     ],
 )

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from l4lib import make_odl, match_atoms, random_untf, recover_dictionary
+from l4lib.data import Samples, cubed
 from l4lib.experiments import EXPERIMENTS, read_record
 from l4lib.experiments.statistics import wilson
 from l4lib.quartic import project
 from l4lib.recovery import Test
+from l4lib.recovery.cumulants import separated, sines
+from l4lib.recovery.search import finish
 
 
 def recovered(Y, m, seed=0, **options):
@@ -33,6 +36,33 @@ def test_uninformative_data_raise_nothing(n, m, p):
     """Far too few samples, or more atoms than fourth moments tell: an incomplete answer, not an exception."""
     Y = np.random.default_rng(1).standard_normal((n, max(m, n))) @ np.random.default_rng(2).laplace(size=(max(m, n), p))
     assert not recovered(Y, m).complete
+
+
+@pytest.mark.parametrize(("n", "p"), [(3, 500), (4, 2000), (8, 3000)])
+def test_noise_has_no_number_of_atoms(n, p):
+    """The number is not told: the search ends without an answer, and without a warning when no atom is left."""
+    for seed in range(5):
+        Y = np.random.default_rng([5, n, seed]).standard_normal((n, p))
+        assert not recovered(Y, None, seed).complete
+
+
+def test_the_forecast_of_the_last_pass_is_right_within_a_factor_two():
+    for seed in range(4):
+        data = make_odl((16, 24), 5000, 0.1, rng=np.random.default_rng(40 + seed))
+        samples = Samples.of(data.Y, rng=np.random.default_rng(seed))
+        atoms = project(samples.whitening.apply(data.A))
+
+        def cubes(A, size, samples=samples):
+            return cubed(samples.rows[:size], A) / (size * samples.scale)
+
+        for _ in range(6):
+            atoms = separated(cubes(atoms, 640), atoms).A
+        found = finish(samples, atoms, 640, starts=0)
+        end = found.A
+        for _ in range(12):
+            end = separated(cubes(end, samples.size), end).A
+        left = np.max(sines(found.A, end))
+        assert 0.5 * found.ahead < left < 2 * found.ahead < 0.05
 
 
 def test_uniform_coefficients_are_not_atoms():
