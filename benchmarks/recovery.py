@@ -1,11 +1,15 @@
 """Whole dictionaries against the peers: ``python benchmarks/recovery.py`` writes recovery.json into the package.
 
 One process, one BLAS thread, CPU seconds.  Every method sees the same test data (seeds from 7000 on, never used for
-tuning ours or theirs).  The options of a peer are chosen by one rule on separate data (seeds from 6000 on): of the
-settings listed, the one with the least time for a success, time of failures included; a setting that never succeeds is
-not chosen.  A method that needs more than its limit on the first data set is not run on the others.
-Finished parts are kept in the result file, so that an interrupted run goes on; ``--quick`` runs fewer data sets and
-settings, and leaves the largest size and the slowest peers out (about five minutes); ``--fresh`` forgets what is there.
+tuning ours or theirs).  The options of a peer are chosen by one rule on three other data sets of the size (seeds from
+6000 on): of the settings listed, the one with the least time for a success, time of failures included; a setting that
+never succeeds is not chosen, and one that fails on two of the sets before it succeeds is left.  Beyond 128 dimensions a
+peer keeps the setting of the size before.  A peer is tested on as many sets as we are while its median run takes less
+than five seconds, else on five; a run above the limit is its last.  From 33 dimensions on a peer is left out if it had
+no success at the size before, or took more than the limit there, which is then written in its place.
+Finished parts are kept in the result file, with the time when they were made, so that an interrupted run goes on.
+``--quick`` runs fewer data sets and settings (about ten minutes); ``--only WORD`` runs the parts whose name contains
+the word, ``--again WORD`` makes them anew, and ``--fresh`` forgets all.
 """
 
 from __future__ import annotations
@@ -15,9 +19,7 @@ import json
 import os
 import platform
 import sys
-import tempfile
 import time
-import tracemalloc
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,17 +30,22 @@ if os.environ.pop("OPENBLAS_CORETYPE", None):  # it would replace the kernels ma
     os.execv(sys.executable, [sys.executable, *sys.argv])
 
 import numpy as np  # noqa: E402
+from parts import growth, streams  # noqa: E402
+from parts.peers import LIMIT, PEERS, SPECIALISTS, settings  # noqa: E402
 
 from l4lib import make_odl, match_atoms, recover_dictionary  # noqa: E402
-from l4lib.data import cubed, fourth_moment, unique_lines, whitening  # noqa: E402
-from l4lib.quartic import project, random_points  # noqa: E402
-from l4lib.recovery import recover_from_moment  # noqa: E402
+from l4lib.data import cubed  # noqa: E402
+from l4lib.quartic import random_points  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parents[1] / "l4lib" / "experiments" / "benchmarks" / "recovery.json"
-TARGET, FINE, LIMIT = 1e-2, 1e-5, 60.0
+TARGET = 1e-2
 TUNING, TEST = 6000, 7000
+SETS, LONG = 3, 5.0
+"""Data sets for tuning, and the median seconds from which five test sets are enough."""
 SIZES = (
     # n, m, theta, p, data sets, of the quick profile
+    (8, 12, 0.1, 20_000, 60, 20),
+    (16, 24, 0.1, 20_000, 60, 20),
     (32, 48, 0.1, 50_000, 60, 20),
     (64, 64, 0.1, 50_000, 20, 5),
     (64, 96, 0.1, 50_000, 20, 5),
@@ -48,6 +55,8 @@ SIZES = (
     (256, 384, 0.05, 200_000, 5, 1),
     (512, 768, 0.03, 200_000, 1, 0),
 )
+QUICK_PEERS = (("spams", 64), ("FastICA", 64), ("dictlearn", 16), ("scikit-learn MiniBatch", 16))
+"""Peers of the quick profile, and up to which dimension."""
 
 
 def error_of(found, truth):
@@ -68,178 +77,112 @@ def say(text):
     sys.stdout.flush()
 
 
-def ours(Y, m, seed, refine=False):
+def ours(Y, m, seed):
     """recover_dictionary with its defaults."""
-    found = recover_dictionary(Y, m, rng=np.random.default_rng(seed), refine=refine)
+    found = recover_dictionary(Y, m, rng=np.random.default_rng(seed))
     return found.A, bool(found.complete)
 
 
 def ours_refined(Y, m, seed):
     """The same with refinement."""
-    return ours(Y, m, seed, refine=True)
+    found = recover_dictionary(Y, m, rng=np.random.default_rng(seed), refine=True)
+    return found.A, bool(found.complete)
 
 
-def spams(penalty, batch, samples):
-    """Online dictionary learning of spams with an ℓ¹ penalty, stopped after so many samples."""
-
-    def run(Y, m, seed):
-        import spams
-
-        options = {"lambda1": penalty, "iter": samples // batch, "batchsize": batch}
-        return spams.trainDL(np.asfortranarray(Y), K=m, numThreads=1, verbose=False, **options), None
-
-    return run
+def good(rows):
+    """Successes."""
+    return sum(row["max_error"] <= TARGET for row in rows)
 
 
-def sklearn_minibatch(alpha, rounds):
-    """MiniBatchDictionaryLearning of scikit-learn on ten thousand samples."""
-
-    def run(Y, m, seed):
-        from sklearn.decomposition import MiniBatchDictionaryLearning as Model
-
-        model = Model(m, alpha=alpha, max_iter=rounds, batch_size=512, random_state=seed, fit_algorithm="cd", n_jobs=1)
-        return project(model.fit(Y.T[:10_000]).components_.T), None
-
-    return run
-
-
-def dictlearn(algorithm, rounds):
-    """K-SVD and its kin of dictlearn with five nonzeros, on four thousand samples."""
-
-    def run(Y, m, seed):
-        from dictlearn import DictionaryLearning
-
-        model = DictionaryLearning(m, fit_algorithm=algorithm, n_nonzero_coefs=5, max_iter=rounds, random_state=seed)
-        return project(np.asarray(model.fit(Y.T[:4_000]).components_).T), None
-
-    return run
-
-
-def pymanopt_descent(optimizer):
-    """Restarts of a pymanopt solver on the quartic objective of the white data until m minimisers are known."""
-
-    def run(Y, m, seed):
-        import pymanopt
-        from pymanopt import manifolds, optimizers
-
-        W = whitening(Y)
-        Z = W.apply(Y)
-        n, p = Z.shape
-        sphere = manifolds.Sphere(n)
-
-        @pymanopt.function.numpy(sphere)
-        def cost(q):
-            return -np.sum((Z.T @ q) ** 4) / p
-
-        @pymanopt.function.numpy(sphere)
-        def gradient(q):
-            z = Z.T @ q
-            return -4 * (Z @ (z * z * z)) / p
-
-        problem = pymanopt.Problem(sphere, cost, euclidean_gradient=gradient)
-        solver = getattr(optimizers, optimizer)(verbosity=0, max_iterations=300, min_gradient_norm=1e-4)
-        ends, begin = [], time.process_time()
-        for q in random_points(n, 40 * m, rng=np.random.default_rng(seed)).T:
-            ends.append(solver.run(problem, initial_point=q).point)
-            lines, _ = unique_lines(np.column_stack(ends), tol=1e-3)
-            if lines.shape[1] >= m or time.process_time() - begin > LIMIT:
-                break
-        return project(W.undo(lines[:, :m])), None
-
-    return run
-
-
-def fastica(Y, m, seed):
-    """FastICA of scikit-learn with the cube."""
-    from sklearn.decomposition import FastICA
-
-    model = FastICA(m, fun="cube", whiten="unit-variance", random_state=seed, max_iter=300, tol=1e-6)
-    return project(model.fit(Y.T).mixing_), None
-
-
-def picard_ica(Y, m, seed):
-    """Picard with the cube."""
-    from picard import picard
-
-    K, W, _ = picard(Y, ortho=True, fun="cube", random_state=seed, max_iter=300, tol=1e-7)
-    return project(np.linalg.pinv(W @ K)), None
-
-
-def msp(Y, m, seed):
-    """Matching, stretching and projection: our implementation of the published iteration on the orthogonal group."""
-    W = whitening(Y)
-    Z = W.apply(Y)
-    A = np.linalg.qr(np.random.default_rng(seed).standard_normal((m, m)))[0]
-    for _ in range(300):
-        z = A @ Z
-        left, _, right = np.linalg.svd((z * z * z) @ Z.T)
-        new = left @ right
-        if np.linalg.norm(new - A) < 1e-6:
-            break
-        A = new
-    return project(W.undo(new.T)), None
-
-
-def settings(name, n, quick):
-    """What the tuning rule chooses from."""
-    if name == "spams":
-        samples = (10_000, 20_000, 40_000, 80_000) if n <= 64 else (40_000, 120_000, 360_000)
-        pairs = ((0.15, 200), (0.4, 100), (0.4, 200), (0.7, 200)) if n <= 64 else ((0.4, 200), (0.7, 400))
-        if quick:
-            samples, pairs = (samples[2:], pairs[1:3]) if n <= 64 else (samples[1:2], pairs[:1])
-        return {f"penalty {a}, batch {b}, {s} samples": spams(a, b, s) for a, b in pairs for s in samples}
-    if name == "scikit-learn MiniBatch":
-        return {f"alpha {a}, {r} rounds": sklearn_minibatch(a, r) for a in (0.15, 0.4) for r in (4, 16)}
-    if name == "dictlearn":
-        return {f"{a}, {r} rounds": dictlearn(a, r) for a in ("aksvd", "mod") for r in (10, 30)}
-    if name == "pymanopt":
-        return {o: pymanopt_descent(o) for o in ("ConjugateGradient", "SteepestDescent")}
-    return {"as is": {"FastICA": fastica, "Picard": picard_ica, "MSP (own)": msp}[name]}
-
-
-def peers(n, m, quick):
-    """Which peers run on a size; specialists where m = n."""
-    names = ["spams"] if n <= (64 if quick else 128) else []
-    if m == n:
-        names += ["FastICA"] if quick else ["FastICA", "Picard", "MSP (own)"]
-    return names
-
-
-SLOW = ("scikit-learn MiniBatch", "dictlearn", "pymanopt")
-"""On the smallest size only, and last."""
-
-
-def runs(function, size, seeds, limit=LIMIT):
-    """CPU time, error and flag on each data set; stops after one that takes more than the limit."""
+def runs(function, size, seeds, enough):
+    """CPU time, error and flag on each data set, and operations if they are counted, until it is enough."""
     n, m, theta, p = size
     rows = []
     for seed in seeds:
         data = make_odl((n, m), p, theta, rng=np.random.default_rng(seed))
-        seconds, (A, flag) = cpu(lambda data=data, seed=seed: function(data.Y, m, seed))
+        with growth.counted() as counts:
+            seconds, (A, flag) = cpu(lambda data=data, seed=seed: function(data.Y, m, seed))
         rows.append({"seed": seed, "cpu": round(seconds, 5), "max_error": error_of(A, data.A), "complete": flag})
-        if seconds > limit:
+        if flag is not None:
+            rows[-1]["operations"] = growth.operations(counts)
+        if seconds > LIMIT or enough(rows):
             break
     return rows
 
 
+def tested(rows):
+    """Whether a peer had its tests: five if they take long, two that fail if they take very long."""
+    middle = float(np.median([row["cpu"] for row in rows]))
+    return (len(rows) >= 5 and middle > LONG) or (len(rows) >= 2 and middle > LIMIT / 4 and not good(rows))
+
+
+def lost(rows):
+    """Whether a setting is left: two failures before a success, or one that takes long."""
+    return not good(rows) and (len(rows) >= 2 or rows[-1]["cpu"] > LIMIT / 4)
+
+
 def price(rows):
     """CPU seconds for a success, failures charged; None if there was none."""
-    good = sum(row["max_error"] <= TARGET for row in rows)
-    return sum(row["cpu"] for row in rows) / good if good else None
+    return sum(row["cpu"] for row in rows) / good(rows) if good(rows) else None
 
 
 def tuned(name, size, sets, quick):
-    """The setting with the least price on the tuning data; on one set first, on all if it succeeded there."""
-    prices, options = {}, settings(name, size[0], quick)
+    """The setting with the least price on the tuning data, and what each of them did there."""
+    options, tries = settings(name, *size[:2], quick), {}
     if len(options) == 1:
-        return next(iter(options)), prices
+        return next(iter(options)), tries
     for label, function in options.items():
-        rows = runs(function, size, range(TUNING, TUNING + 1), limit=LIMIT / 4)
-        if price(rows) is not None and sets > 1:
-            rows += runs(function, size, range(TUNING + 1, TUNING + sets))
-        prices[label] = price(rows)
-    good = {label: cost for label, cost in prices.items() if cost is not None}
-    return (min(good, key=good.__getitem__) if good else None), prices
+        rows = runs(function, size, range(TUNING, TUNING + sets), lost)
+        tries[label] = {"price": price(rows), "runs": len(rows), "median": float(np.median([r["cpu"] for r in rows]))}
+    fit = {label: tried["price"] for label, tried in tries.items() if tried["price"] is not None}
+    return (min(fit, key=fit.__getitem__) if fit else None), tries
+
+
+def name_of(size):
+    """The name of a size in the record."""
+    return "{}x{} theta={} p={}".format(*size[:4])
+
+
+def excuse(name, size, parts):
+    """Why a peer is not run on a size, by what was measured at a size before; None if it is run."""
+    n, m = size[:2]
+    if name in SPECIALISTS and m != n:
+        return "needs as many atoms as dimensions"
+    smaller = [parts.get(f"{name_of(other)}|{name}", {}) for other in SIZES[: SIZES.index(size)]]
+    ran = [(other, part) for other, part in zip(SIZES, smaller, strict=False) if "runs" in part]
+    if n <= 32 or not ran:
+        return None
+    other, part = ran[-1]
+    where, rows, tries = "{} × {}, theta = {}".format(*other[:3]), part["runs"], part["tuning"].values()
+    if part["price"] is None and rows:
+        return f"no success in {len(rows)} runs at {where}, {np.median([row['cpu'] for row in rows]):.2g} s each"
+    if part["price"] is None:
+        count, middle = sum(tried["runs"] for tried in tries), np.median([tried["median"] for tried in tries])
+        return f"no success with {len(tries)} settings in {count} runs at {where}, {middle:.2g} s each"
+    slowest = max(row["cpu"] for row in rows)
+    return f"took {slowest:.2g} s at {where}, and the limit is {LIMIT:g} s" if slowest > LIMIT else None
+
+
+def contest(function, size, sets, enough=lambda rows: False, **more):
+    """Runs on the test data, and their price."""
+    rows = runs(function, size, range(TEST, TEST + sets), enough)
+    return {**more, "price": price(rows), "runs": rows}
+
+
+def peer(name, size, sets, parts, quick):
+    """Tune a peer, and test it; or why not."""
+    why = excuse(name, size, parts)
+    if why:
+        return {"not run": why}
+    if size[0] > 128:
+        before = [part["setting"] for key, part in parts.items() if key.endswith(f"|{name}") and part.get("setting")]
+        best, tries = before[-1], {}
+    else:
+        best, tries = tuned(name, size[:4], 1 if quick and size[0] > 64 else SETS, quick)
+    if best is None:
+        return {"setting": None, "tuning": tries, "price": None, "runs": []}
+    function = settings(name, min(size[0], 128), size[1], quick)[best]
+    return contest(function, size[:4], sets, tested, setting=best, tuning=tries)
 
 
 def floor(size):
@@ -248,12 +191,12 @@ def floor(size):
     Y = make_odl((n, m), p, theta, rng=np.random.default_rng(TUNING)).Y
     rows, W = np.ascontiguousarray(Y.T.astype(np.float32)), np.eye(n, dtype=np.float32)
     Q = random_points(n, m, rng=np.random.default_rng(0))
-    parts = {
+    pieces = {
         "gram": lambda: Y @ Y.T,
         "whitening": lambda: [Y[:, t : t + 4096].astype(np.float32).T @ W for t in range(0, p, 4096)] and None,
         "pass": lambda: cubed(rows, Q),
     }
-    return {name: min(cpu(part)[0] for _ in range(3 if n < 512 else 1)) for name, part in parts.items()}
+    return {name: min(cpu(piece)[0] for _ in range(3 if n < 512 else 1)) for name, piece in pieces.items()}
 
 
 def honesty(repeats):
@@ -275,26 +218,6 @@ def honesty(repeats):
     return out
 
 
-def streaming(n=16, m=24, theta=0.1, p=10_000_000, block=1 << 16):
-    """Samples on disk in single precision: two readings, their memory, and the dictionary from the moments."""
-    rng = np.random.default_rng(TEST)
-    A = make_odl((n, m), 2, theta, rng=rng).A
-    with tempfile.TemporaryDirectory() as folder:
-        disk = np.memmap(Path(folder) / "samples.f32", dtype=np.float32, mode="w+", shape=(n, p))
-        for start in range(0, p, block):
-            size = min(block, p - start)
-            disk[:, start : start + size] = make_odl(A, size, theta, rng=rng).Y
-        disk.flush()
-        tracemalloc.start()
-        seconds, moment = cpu(lambda: fourth_moment(disk, block=block, progress=False))
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    search, found = cpu(lambda: recover_from_moment(moment, m, rng=rng))
-    return {"n": n, "m": m, "theta": theta, "p": p, "block": block, "data_bytes": 4 * n * p, "peak_bytes": peak,
-            "reading": seconds, "search": search, "complete": bool(found.complete),
-            "max_error": error_of(found.A, A)}  # fmt: skip
-
-
 def machine():
     """Where the numbers come from."""
     versions = {"python": platform.python_version()}
@@ -313,63 +236,74 @@ def machine():
             "versions": versions}  # fmt: skip
 
 
+def save(record, path):
+    """The record as JSON, one line for each part."""
+    head = {key: value for key, value in record.items() if key != "parts"}
+    lines = [f"{json.dumps(key)}: {json.dumps(part)}" for key, part in record["parts"].items()]
+    text = json.dumps(head, indent=1)[:-2] + ',\n "parts": {\n' + ",\n".join(lines) + "\n}}\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def short(part):
+    """A part in a few words."""
+    if isinstance(part, dict) and "runs" in part:
+        return f"{good(part['runs'])} of {len(part['runs'])}, price {part['price']}, {part.get('setting', '')}"
+    return str(part)[:140]
+
+
 def main():
     """Run what is missing and write after each part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer data sets, without the largest sizes")
     parser.add_argument("--fresh", action="store_true", help="forget what is recorded")
+    parser.add_argument("--again", nargs="+", default=[], metavar="WORD", help="forget the parts with these words")
+    parser.add_argument("--only", nargs="+", default=[""], metavar="WORD", help="run only the parts with these words")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    profile = "quick" if options.quick else "full"
+    profile, quick = "quick" if options.quick else "full", options.quick
     record = json.loads(options.output.read_text()) if options.output.exists() and not options.fresh else {}
     if record.get("profile") != profile:
-        record = {"profile": profile, "target": TARGET, "fine": FINE, "seeds": {"tuning": TUNING, "test": TEST}}
+        record = {"profile": profile, "target": TARGET, "seeds": {"tuning": TUNING, "test": TEST}}
     record |= machine()
-    parts = record.setdefault("parts", {})
+    parts, made = record.setdefault("parts", {}), record.setdefault("made", {})
+    for key in [key for key in parts if any(word in key for word in options.again)]:
+        del parts[key]
 
     def part(key, make):
-        if key in parts:
+        if key in parts or not any(word in key for word in options.only):
             return
+        begin = time.time()
         try:
             parts[key] = make()
         except Exception as problem:  # a peer that fails is reported, it does not end the benchmark
             parts[key] = {"error": f"{type(problem).__name__}: {problem}"[:200]}
-        options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        shown = parts[key]
-        if isinstance(shown, dict) and "runs" in shown:
-            good = sum(row["max_error"] <= TARGET for row in shown["runs"])
-            shown = f"{good} of {len(shown['runs'])}, price {shown['price']}"
-        say(f"{key}: {str(shown)[:110]}")
+        made[key] = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+        save(record, options.output)
+        say(f"{key} ({time.time() - begin:.0f} s): {short(parts[key])}")
 
-    def contest(function, size, sets, **more):
-        rows = runs(function, size, range(TEST, TEST + sets))
-        return {**more, "price": price(rows), "runs": rows}
+    def sizes():
+        for size in SIZES:
+            sets = size[5 if quick else 4]
+            if sets:
+                yield size, sets, name_of(size)
 
-    def peer(name, size, sets):
-        best, prices = tuned(name, size, 3 if size[0] <= 64 else 1, options.quick)
-        if best is None:
-            return {"setting": None, "tuning": prices, "price": None, "runs": []}
-        return contest(settings(name, size[0], options.quick)[best], size, sets, setting=best, tuning=prices)
-
-    for *size, full, quick in SIZES:
-        sets = quick if options.quick else full
-        if not sets:
-            continue
-        size, key = tuple(size), "{}x{} theta={} p={}".format(*size)
-        part(f"{key}|floor", lambda size=size: floor(size))
-        part(f"{key}|l4lib", lambda size=size, sets=sets: contest(ours, size, sets))
+    for size, sets, key in sizes():
+        part(f"{key}|floor", lambda size=size: floor(size[:4]))
+        part(f"{key}|l4lib", lambda size=size, sets=sets: contest(ours, size[:4], sets))
         if size[0] == 32:
-            part(f"{key}|l4lib, refined", lambda size=size: contest(ours_refined, size, 5))
-        for name in peers(size[0], size[1], options.quick):
-            few = sets if name == "spams" and size[0] <= 64 else min(sets, 2 if options.quick else 5)
-            part(f"{key}|{name}", lambda name=name, size=size, few=few: peer(name, size, few))
-    part("honesty", lambda: honesty(5 if options.quick else 20))
-    part("streaming", lambda: streaming(p=300_000 if options.quick else 10_000_000))
-    smallest, full = SIZES[0][:4], 5
-    for name in () if options.quick else SLOW:
-        key = "{}x{} theta={} p={}".format(*smallest)
-        part(f"{key}|{name}", lambda name=name: peer(name, smallest, full))
+            part(f"{key}|l4lib, refined", lambda size=size: contest(ours_refined, size[:4], 5))
+    part("honesty", lambda: honesty(5 if quick else 20))
+    part("growth", lambda: growth.growth(quick, TARGET, say))
+    part("memory", lambda: growth.memory(quick))
+    part("stream of moments", lambda: streams.moments(TEST, p=300_000 if quick else 10_000_000))
+    if not quick:
+        part("stream, many dimensions", lambda: streams.wide(TEST))
+    for size, sets, key in sizes():
+        for name in PEERS:
+            if quick and not any(name == who and size[0] <= most for who, most in QUICK_PEERS):
+                continue
+            part(f"{key}|{name}", lambda name=name, size=size, sets=sets: peer(name, size, sets, parts, quick))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What ``benchmarks/recovery.py`` is made of: the peers, the growth of the work, and streams."""
