@@ -4,9 +4,10 @@ One process, one BLAS thread, CPU seconds.  Every method sees the same test data
 tuning ours or theirs).  The options of a peer are chosen by one rule on three other data sets of the size (seeds from
 6000 on): of the settings listed, the one with the least time for a success, time of failures included; a setting that
 never succeeds is not chosen, and one that fails on two of the sets before it succeeds is left.  Beyond 128 dimensions a
-peer keeps the setting of the size before.  A peer is tested on as many sets as we are while its median run takes less
-than five seconds, else on five; a run above the limit is its last.  From 33 dimensions on a peer is left out if it had
-no success at the size before, or took more than the limit there, which is then written in its place.
+peer keeps the setting of the size before.  A peer is tested on all sets of the size while its median run takes less
+than half a second, on twenty up to five seconds, else on five; a run above the limit is its last, and so is the second
+of two failures that take a quarter of it.  From 33 dimensions on a peer is left out if it had no success at the size
+before, or took more than the limit there, which is then written in its place.
 Finished parts are kept in the result file, with the time when they were made, so that an interrupted run goes on.
 ``--quick`` runs fewer data sets and settings (about ten minutes); ``--only WORD`` runs the parts whose name contains
 the word, ``--again WORD`` makes them anew, and ``--fresh`` forgets all.
@@ -111,9 +112,11 @@ def runs(function, size, seeds, enough):
 
 
 def tested(rows):
-    """Whether a peer had its tests: five if they take long, two that fail if they take very long."""
-    middle = float(np.median([row["cpu"] for row in rows]))
-    return (len(rows) >= 5 and middle > LONG) or (len(rows) >= 2 and middle > LIMIT / 4 and not good(rows))
+    """Whether a peer had its tests: twenty, five if they take long, two that fail if they take very long."""
+    count, middle = len(rows), float(np.median([row["cpu"] for row in rows]))
+    if middle > LIMIT / 4 and not good(rows):
+        return count >= 2
+    return count >= (5 if middle > LONG else 20 if middle > LONG / 10 else np.inf)
 
 
 def lost(rows):
@@ -166,7 +169,7 @@ def excuse(name, size, parts):
 def contest(function, size, sets, enough=lambda rows: False, **more):
     """Runs on the test data, and their price."""
     rows = runs(function, size, range(TEST, TEST + sets), enough)
-    return {**more, "price": price(rows), "runs": rows}
+    return {**dict(zip(("n", "m", "theta", "p"), size, strict=True)), **more, "price": price(rows), "runs": rows}
 
 
 def peer(name, size, sets, parts, quick):

@@ -12,16 +12,17 @@ import sys
 import time
 import tracemalloc
 from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 from scipy.optimize import least_squares
 
 from l4lib import make_odl, match_atoms, recover_dictionary
 from l4lib.data import Samples, cubed, fourth_powers
+from l4lib.experiments import CostLaw, ErrorLaw
 
 SEEDS, HELD_OUT = 8000, 8100
 """First seeds of the grid to which the laws are fitted, and of the cells that are held out."""
-LETTERS = ("a", "b", "alpha", "beta")
 
 
 @contextlib.contextmanager
@@ -79,7 +80,7 @@ def counted():
 
 def operations(counts):
     """Those that look at samples."""
-    return sum(amount for kind, amount in counts.items() if kind != "small")
+    return sum(counts.get(kind, 0) for kind in ("gram", "whitening", "covariance", "powers", "search", "passes"))
 
 
 def one(n, m, theta, p, seed):
@@ -99,48 +100,29 @@ def plain(row, target):
     return row["complete"] and row["max_error"] <= target and row["route"] == "pool"
 
 
-def predicted(row, letters):
-    """Operations by the law with these letters.
-
-    What is the same in every run: the Gram matrix and the whitening product, 2n²p each; of the N samples that are not
-    silent, the covariance of one half, n²N, and held-out fourth powers of the other, nmN.
-    Then 4a nmN, a passes over all these samples at all atoms; and the search on first levels of 40n samples, 160b n²m
-    at θ = 0.1 and m = n, with powers of θ and of m/n.
-    """
-    n, m, p, theta = row["n"], row["m"], row["p"], row["theta"]
-    a, b, alpha, beta = (letters[name] for name in LETTERS)
-    N = p * (1.0 - (1.0 - theta) ** m)
-    search = 160.0 * b * n * n * m * (theta / 0.1) ** alpha * (m / n) ** beta
-    return 4.0 * n * n * p + n * N * (n + (1.0 + 4.0 * a) * m) + search
-
-
 def fit(rows):
-    """The letters that make the squared logarithms of counted over predicted least."""
+    """The letters of the cost law that make the squared logarithms of counted over predicted least."""
+    sizes = _columns(rows, "n", "m", "theta", "p")
+    counts = np.array([operations(row) for row in rows])
 
-    def misfit(x):
-        letters = dict(zip(LETTERS, (np.exp(x[0]), np.exp(x[1]), x[2], x[3]), strict=True))
-        return [np.log(operations(_kinds(row)) / predicted(row, letters)) for row in rows]
+    def letters(x):
+        return CostLaw(float(np.exp(x[0])), float(np.exp(x[1])), float(x[2]), float(x[3]))
 
-    x = least_squares(misfit, [0.0, 2.0, 1.0, 1.0]).x
-    return dict(zip(LETTERS, (float(np.exp(x[0])), float(np.exp(x[1])), float(x[2]), float(x[3])), strict=True))
-
-
-def _kinds(row):
-    return {kind: row.get(kind, 0) for kind in ("gram", "whitening", "covariance", "powers", "search", "passes")}
+    return asdict(letters(least_squares(lambda x: np.log(counts / letters(x).operations(*sizes)), [0, 2, 1, 1]).x))
 
 
-def error_law(rows):
-    """The letters of max 1 − |corr| = e (n/64)^γ (m/n)^δ (θ/0.1)^ε m/p, and the exponent of p if it is left free."""
-    columns = [
-        np.ones(len(rows)),
-        *(np.log([value(row) for row in rows]) for value in (
-            lambda r: r["n"] / 64, lambda r: r["m"] / r["n"], lambda r: r["theta"] / 0.1, lambda r: r["p"] / 50_000)),
-    ]  # fmt: skip
-    y = np.log([row["max_error"] * row["p"] / row["m"] for row in rows])
-    free = np.linalg.lstsq(np.column_stack(columns), y, rcond=None)[0]
-    x = np.linalg.lstsq(np.column_stack(columns[:4]), y, rcond=None)[0]
-    letters = {"e": float(np.exp(x[0])), "gamma": float(x[1]), "delta": float(x[2]), "epsilon": float(x[3])}
-    return letters | {"exponent of p, free": float(free[4]) - 1.0}
+def _columns(rows, *names):
+    return [np.array([row[name] for row in rows], dtype=float) for name in names]
+
+
+def fit_error(rows):
+    """The letters of the error law by least squares of logarithms, and the exponent of p if it is fitted, too."""
+    n, m, theta, p, error = _columns(rows, "n", "m", "theta", "p", "max_error")
+    X = np.column_stack([np.ones(n.size), np.log(n / 64), np.log(m / n), np.log(theta / 0.1), np.log(p / 50_000)])
+    y = np.log(error * p / m)
+    e, *exponents = np.linalg.lstsq(X[:, :4], y, rcond=None)[0]
+    free = np.linalg.lstsq(X, y, rcond=None)[0][4] - 1.0
+    return asdict(ErrorLaw(float(np.exp(e)), *map(float, exponents))), float(free)
 
 
 def growth(quick, target, say):
@@ -158,8 +140,10 @@ def growth(quick, target, say):
         held.append(one(n, round(K * n), theta, p, HELD_OUT))
     used = [row for row in grid if plain(row, target)]
     without = [fit([row for row in used if row["n"] != n]) for n in sizes]
-    spread = {name: [min(f[name] for f in without), max(f[name] for f in without)] for name in LETTERS}
-    return {"grid": grid, "held out": held, "law": fit(used), "spread": spread, "error law": error_law(used)}
+    cost, (error, exponent) = fit(used), fit_error(used)
+    spread = {name: [min(f[name] for f in without), max(f[name] for f in without)] for name in cost}
+    return {"grid": grid, "held out": held, "cost law": cost, "spread": spread, "error law": error,
+            "exponent of p": exponent}  # fmt: skip
 
 
 def memory(quick):

@@ -5,6 +5,7 @@ An interrupted run loses nothing that was finished, and starting it again repeat
 """
 
 from l4lib.experiments.catalogue import EXPERIMENTS
+from l4lib.experiments.laws import CostLaw, ErrorLaw
 from l4lib.experiments.record import Record, read_benchmark, read_record, write_record
 from l4lib.experiments.runner import FailedTrials, run
 from l4lib.experiments.spec import Cell, Experiment, generator
@@ -14,6 +15,8 @@ from l4lib.experiments.store import Store
 __all__ = [
     "EXPERIMENTS",
     "Cell",
+    "CostLaw",
+    "ErrorLaw",
     "Experiment",
     "FailedTrials",
     "Record",
