@@ -6,8 +6,8 @@ tuning ours or theirs).  The options of a peer are chosen by one rule on three o
 never succeeds is not chosen, and one that fails on two of the sets before it succeeds is left.  Beyond 128 dimensions a
 peer keeps the setting of the size before.  A peer is tested on all sets of the size while its median run takes less
 than half a second, on twenty up to five seconds, else on five; a run above the limit is its last, and so is the second
-of two failures that take a quarter of it.  From 33 dimensions on a peer is left out if it had no success at the size
-before, or took more than the limit there, which is then written in its place.
+of two failures that take half of it.  From 33 dimensions on a peer is left out if it had no success in the last lower
+dimension where it ran, or took more than the limit there, which is then written in its place.
 Finished parts are kept in the result file, with the time when they were made, so that an interrupted run goes on.
 ``--quick`` runs fewer data sets and settings (about ten minutes); ``--only WORD`` runs the parts whose name contains
 the word, ``--again WORD`` makes them anew, and ``--fresh`` forgets all.
@@ -114,7 +114,7 @@ def runs(function, size, seeds, enough):
 def tested(rows):
     """Whether a peer had its tests: twenty, five if they take long, two that fail if they take very long."""
     count, middle = len(rows), float(np.median([row["cpu"] for row in rows]))
-    if middle > LIMIT / 4 and not good(rows):
+    if middle > LIMIT / 2 and not good(rows):
         return count >= 2
     return count >= (5 if middle > LONG else 20 if middle > LONG / 10 else np.inf)
 
@@ -147,23 +147,24 @@ def name_of(size):
 
 
 def excuse(name, size, parts):
-    """Why a peer is not run on a size, by what was measured at a size before; None if it is run."""
+    """Why a peer is not run on a size, by what was measured in fewer dimensions; None if it is run."""
     n, m = size[:2]
     if name in SPECIALISTS and m != n:
         return "needs as many atoms as dimensions"
-    smaller = [parts.get(f"{name_of(other)}|{name}", {}) for other in SIZES[: SIZES.index(size)]]
-    ran = [(other, part) for other, part in zip(SIZES, smaller, strict=False) if "runs" in part]
-    if n <= 32 or not ran:
+    found = {other: parts.get(f"{name_of(other)}|{name}", {}) for other in SIZES if other[0] < n}
+    most = max((other[0] for other, part in found.items() if "runs" in part), default=0)
+    last = {other: part for other, part in found.items() if other[0] == most and "runs" in part}
+    if n <= 32 or not last:
         return None
-    other, part = ran[-1]
-    where, rows, tries = "{} × {}, theta = {}".format(*other[:3]), part["runs"], part["tuning"].values()
-    if part["price"] is None and rows:
-        return f"no success in {len(rows)} runs at {where}, {np.median([row['cpu'] for row in rows]):.2g} s each"
-    if part["price"] is None:
-        count, middle = sum(tried["runs"] for tried in tries), np.median([tried["median"] for tried in tries])
-        return f"no success with {len(tries)} settings in {count} runs at {where}, {middle:.2g} s each"
-    slowest = max(row["cpu"] for row in rows)
-    return f"took {slowest:.2g} s at {where}, and the limit is {LIMIT:g} s" if slowest > LIMIT else None
+    best = {other: part for other, part in last.items() if part["price"] is not None}
+    quickest = min((np.median([row["cpu"] for row in part["runs"]]) for part in best.values()), default=0.0)
+    if best:
+        return f"took {quickest:.2g} s in {most} dimensions, the limit is {LIMIT:g} s" if quickest > LIMIT else None
+    times = [row["cpu"] for part in last.values() for row in part["runs"]]
+    times += [
+        tried["median"] for part in last.values() for tried in part["tuning"].values() for _ in range(tried["runs"])
+    ]
+    return f"no success in {len(times)} runs in {most} dimensions, {np.median(times):.2g} s each"
 
 
 def contest(function, size, sets, enough=lambda rows: False, **more):
