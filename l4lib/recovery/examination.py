@@ -298,7 +298,7 @@ def _further(
     A1, kappa, h, n = found.blind.A, found.blind.kappa, samples.half, samples.n
     left = covariance_fit(A1)
     few = min(h, 80 * n)
-    level = SampleMoment(samples.rows[:few], samples.scale)
+    level = SampleMoment(samples.rows[rng.choice(h, few, replace=False)], samples.scale)
     c = 0.9 * max(0.0, 1.0 - float(kappa.sum())) / (n * (n + 2))
     starts = np.hstack([level.starts(8, left.residual, rng), left.vectors[:, -min(4, n) :]])
     Q, value, turn = climb(level, starts, c, A1, kappa, steps=6)

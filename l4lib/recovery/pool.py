@@ -362,14 +362,14 @@ def _sizes(first: int, p: int) -> list[int]:
 def by_pool(samples: Samples, wanted: int | None, *, rng: np.random.Generator) -> Found:
     """Search on growing parts of the first half; a pass over both halves finishes the atoms and tests them."""
     n, h = samples.n, samples.half
-    state = _State.empty(n)
+    state, order = _State.empty(n), rng.permutation(h)
     found = nothing(samples)
     for target in _targets(n, wanted, state):
         state.clear()
         before = 0
         for size in _sizes(max(_FIRST * n, _FIRST * target.count // 4), h):
             last = size == h
-            moment = SampleMoment(samples.rows[:size], samples.scale)
+            moment = SampleMoment(samples.rows[:h] if last else samples.rows[np.sort(order[:size])], samples.scale)
             done = _level(moment, state, target, last, rng, seen=before / size if state.m else 0.0)
             before = size
             if state.m and (done or last):
