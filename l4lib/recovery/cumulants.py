@@ -120,7 +120,9 @@ class Separation:
         return (self.excess > 0) & (self.kappa > OWN * self.excess)
 
 
-def separated(G: Array, Q: Array, A: Array | None = None, *, steps: int = _INNER) -> Separation:
+def separated(
+    G: Array, Q: Array, A: Array | None = None, *, c: float | None = None, steps: int = _INNER
+) -> Separation:
     """The atoms that explain the vectors g_i measured at the points q_i.
 
     Parameters
@@ -129,6 +131,8 @@ def separated(G: Array, Q: Array, A: Array | None = None, *, steps: int = _INNER
         Measured vectors, and unit points.
     A : ndarray, shape (n, m), optional
         Unit atoms from which the equations are solved, by default Q.
+    c : float, optional
+        The isotropic part, if it is known, as it is where the other atoms were subtracted from G.
     steps : int
         Limit.
     """
@@ -136,20 +140,29 @@ def separated(G: Array, Q: Array, A: Array | None = None, *, steps: int = _INNER
     fourth = inner(G, Q)
     A = Q if A is None else A
     C = A.T @ Q
-    kappa, c = fit_cumulants(C, fourth, n)
+    kappa, level = _cumulants(C, fourth, n, c)
     for _ in range(steps):
-        X = _solve((C * C * C).T, (G - 3.0 * c * Q).T).T  # κ_j a_j
+        X = _solve((C * C * C).T, (G - 3.0 * level * Q).T).T  # κ_j a_j
         if not np.isfinite(X).all():
-            return Separation(Q, kappa, fourth - 3.0 * c, np.full(m, np.inf))
+            return Separation(Q, kappa, fourth - 3.0 * level, np.full(m, np.inf))
         new = _unit(X)
         new *= np.where(inner(new, Q) < 0, -1.0, 1.0)
         step, A = float(np.max(sines(new, A))), new
         C, turn = A.T @ Q, sines(A, Q)
-        c = (1.0 - float(np.vdot(X, A))) / (n * (n + 2.0))
+        if c is None:
+            level = (1.0 - float(np.vdot(X, A))) / (n * (n + 2.0))
         if turn.max() > _FAR or step < _INNER_TOL * turn.max() + 1e-9:
             break
-    kappa, c = fit_cumulants(C, fourth, n)
-    return Separation(A, kappa, fourth - 3.0 * c, turn)
+    kappa, level = _cumulants(C, fourth, n, c)
+    return Separation(A, kappa, fourth - 3.0 * level, turn)
+
+
+def _cumulants(C: Array, fourth: Array, n: int, c: float | None) -> tuple[Array, float]:
+    """κ and c of the atoms, of which the latter may be known."""
+    if c is None:
+        return fit_cumulants(C, fourth, n)
+    squares = C * C
+    return _solve((squares * squares).T, fourth - 3.0 * c), c
 
 
 def _unit(Q: Array) -> Array:

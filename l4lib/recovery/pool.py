@@ -19,7 +19,15 @@ import numpy as np
 
 from l4lib.data import Samples, cubed
 from l4lib.quartic import SymmetricQuartic, inner, random_points, smat, svec
-from l4lib.recovery.cumulants import OWN, FourthPowers, _unit, covariance_fit, fit_cumulants, separated
+from l4lib.recovery.cumulants import (
+    OWN,
+    FourthPowers,
+    Separation,
+    _unit,
+    covariance_fit,
+    fit_cumulants,
+    separated,
+)
 from l4lib.recovery.search import Found, contraction, finish, nothing
 from l4lib.validate import Array
 
@@ -124,6 +132,19 @@ class _State:
         self.Q, self.G = self.Q.copy(), self.G.copy()
         self.Q[:, which] = self.A[:, which]
         self.G[:, which] = moment.cubes(self.A[:, which])
+
+    def separate(self, which: np.ndarray, *, anew: bool) -> Separation:
+        """Separate some of the atoms, the others being known; ``anew`` from the points, not from where they are now."""
+        G, Q, c, rest = self.G[:, which], self.Q[:, which], None, ~which
+        if rest.any():
+            n = Q.shape[0]
+            c = (1.0 - float(self.kappa.sum())) / (n * (n + 2.0))
+            z = self.A[:, rest].T @ Q
+            G = G - (self.A[:, rest] * self.kappa[rest]) @ (z * z * z)
+        found = separated(G, Q, None if anew else self.A[:, which], c=c)
+        self.A, self.kappa = self.A.copy(), self.kappa.copy()
+        self.A[:, which], self.kappa[which] = found.A, found.kappa
+        return found
 
     def join(self, moment: FourthPowers, fresh: Array) -> None:
         """Add atoms, and measure there."""
@@ -257,30 +278,32 @@ def _polish(moment: FourthPowers, state: _State, passes: int, enough: float, see
     were made from the share ``seen`` of the samples); only atoms for which that is much are measured again.
     What runs away, or has no cumulant of its own, is dropped.
     """
-    rate, moved, before = _RATE, np.zeros(state.m, dtype=bool), np.zeros(state.m)
+    rate, moved, turn = _RATE, np.ones(state.m, dtype=bool), np.zeros(state.m)
     for k in range(passes + 1):
-        start: Array | None = state.A
-        for _ in range(_DROPS):
-            if not state.m:
-                return False
-            found = separated(state.G, state.Q, start)
-            state.A, state.kappa, turn = found.A, found.kappa, found.turn
-            good = (turn < _RAN) & found.owns
-            if good.all():
+        before, clean = turn, False
+        many = not 0 < 4 * np.count_nonzero(moved) <= state.m  # then all are separated together
+        for attempt in range(_DROPS):
+            which = moved | many
+            if not which.any():
+                break
+            found, turn = state.separate(which, anew=attempt > 0), before.copy()
+            turn[which] = found.turn
+            good = ~which
+            good[which] = (found.turn < _RAN) & found.owns
+            clean = bool(good.all())
+            if clean:
                 break
             state.keep(good)
-            moved, before, turn, start = moved[good], before[good], turn[good], None
+            moved, before, turn = moved[good], before[good], turn[good]
         if not state.m:
             return False
-        clean = bool(good.all())
         if not k and seen:
             rate = contraction(turn, seen)
-        elif clean and 4 * np.count_nonzero(moved) > state.m:
+        elif k and clean and 4 * np.count_nonzero(moved) > state.m:
             rate = float(np.clip(np.linalg.norm(turn[moved]) / np.linalg.norm(before[moved]), 0.05, 1.0))
         moved = turn > min(0.75, 0.1 / rate) * enough
         if k == passes or (clean and not moved.any()):
             break
-        before = turn
         state.measure(moment, moved)
     return clean and not moved.any()
 
@@ -312,10 +335,10 @@ def _level(
         state.measure(moment)
     for repair in range(1 + (_REPAIRS if last else 2)):
         if state.m:
-            settled = _polish(moment, state, 5 if last else 3, enough, 0.0 if repair else seen)
+            settled = _polish(moment, state, 5 if last else 3, enough, seen)
             if state.m > wanted:
                 _prune(state, wanted)
-                settled = _polish(moment, state, 3, enough)
+                settled = _polish(moment, state, 3, enough, seen)
             fit = covariance_fit(state.A) if state.m else None
             if fit and target.met(state.m) and fit.complete:
                 return settled
