@@ -29,8 +29,7 @@ OWN = 0.4
 _HUGE = 1e6
 """Weights of a covariance fit that say that the equations are singular."""
 _INNER, _FAR, _INNER_TOL = 6, 0.5, 0.1
-"""The equations are solved at most so often without new data, once only if an atom turns by more than the second, and
-until the last step is less than the third of the whole turn."""
+"""Iterations of the equations by default, the turn from which one is enough, and the share of it that may be left."""
 
 
 class FourthPowers(Protocol):
@@ -107,12 +106,18 @@ class Separation:
         The fourth power measured at each point less that of the isotropic part, 3c.
     turn : ndarray, shape (m,)
         Sine of the angle between each atom and its point; infinite if the equations have no solution.
+    left : float
+        By what further iterations are forecast to turn the atoms, as the root of the sum of squared sines.
+    steps : int
+        Iterations made: few for incoherent atoms.
     """
 
     A: Array
     kappa: Array
     excess: Array
     turn: Array
+    left: float = 0.0
+    steps: int = 0
 
     @property
     def owns(self) -> np.ndarray:
@@ -121,7 +126,7 @@ class Separation:
 
 
 def separated(
-    G: Array, Q: Array, A: Array | None = None, *, c: float | None = None, steps: int = _INNER
+    G: Array, Q: Array, A: Array | None = None, *, c: float | None = None, steps: int = _INNER, tol: float = _INNER_TOL
 ) -> Separation:
     """The atoms that explain the vectors g_i measured at the points q_i.
 
@@ -133,28 +138,38 @@ def separated(
         Unit atoms from which the equations are solved, by default Q.
     c : float, optional
         The isotropic part, if it is known, as it is where the other atoms were subtracted from G.
-    steps : int
-        Limit.
+    steps, tol : int, float
+        The equations are iterated at most so often, or until what is forecast to be left is less than this share of the
+        largest turn; once only if an atom turns by more than a half.
     """
     n, m = Q.shape
     fourth = inner(G, Q)
     A = Q if A is None else A
     C = A.T @ Q
     kappa, level = _cumulants(C, fourth, n, c)
-    for _ in range(steps):
+    turn, step, left, old, last = np.zeros(m), np.inf, np.inf, A, np.zeros_like(A)
+    for k in range(1, steps + 1):
         X = _solve((C * C * C).T, (G - 3.0 * level * Q).T).T  # κ_j a_j
         if not np.isfinite(X).all():
             return Separation(Q, kappa, fourth - 3.0 * level, np.full(m, np.inf))
         new = _unit(X)
         new *= np.where(inner(new, Q) < 0, -1.0, 1.0)
-        step, A = float(np.max(sines(new, A))), new
+        change, before = new - A, step
+        step = float(np.linalg.norm(change))
+        # Anderson's mixing with the step before: what the two say alike counts, what oscillates cancels.
+        differs = change - last
+        mix = float(np.clip(np.vdot(change, differs) / max(np.vdot(differs, differs), 1e-300), -1.0, 0.9))
+        if before == np.inf:
+            mix = 0.0
+        A, old, last = _unit(new if not mix else new + mix * (old + last - new)), A, change
         C, turn = A.T @ Q, sines(A, Q)
         if c is None:
             level = (1.0 - float(np.vdot(X, A))) / (n * (n + 2.0))
-        if turn.max() > _FAR or step < _INNER_TOL * turn.max() + 1e-9:
+        left = step * step / (before - step) if step < before < np.inf else step  # if steps go on shrinking so
+        if turn.max() > _FAR or left < tol * np.linalg.norm(turn) + 1e-9:
             break
     kappa, level = _cumulants(C, fourth, n, c)
-    return Separation(A, kappa, fourth - 3.0 * level, turn)
+    return Separation(A, kappa, fourth - 3.0 * level, turn, left, k)
 
 
 def _cumulants(C: Array, fourth: Array, n: int, c: float | None) -> tuple[Array, float]:

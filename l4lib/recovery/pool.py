@@ -276,6 +276,7 @@ def _polish(moment: FourthPowers, state: _State, passes: int, enough: float, see
 
     What a pass turns, the next one turns by the share ``rate`` (:func:`l4lib.recovery.search.contraction`, if the atoms
     were made from the share ``seen`` of the samples); only atoms for which that is much are measured again.
+    Few of them are separated alone, with the others subtracted, and all together again when none moves.
     What runs away, or has no cumulant of its own, is dropped.
     """
     rate, moved, turn = _RATE, np.ones(state.m, dtype=bool), np.zeros(state.m)
@@ -302,9 +303,10 @@ def _polish(moment: FourthPowers, state: _State, passes: int, enough: float, see
         elif k and clean and 4 * np.count_nonzero(moved) > state.m:
             rate = float(np.clip(np.linalg.norm(turn[moved]) / np.linalg.norm(before[moved]), 0.05, 1.0))
         moved = turn > min(0.75, 0.1 / rate) * enough
-        if k == passes or (clean and not moved.any()):
+        if k == passes or (clean and many and not moved.any()):
             break
-        state.measure(moment, moved)
+        if moved.any():
+            state.measure(moment, moved)
     return clean and not moved.any()
 
 
@@ -335,10 +337,10 @@ def _level(
         state.measure(moment)
     for repair in range(1 + (_REPAIRS if last else 2)):
         if state.m:
-            settled = _polish(moment, state, 5 if last else 3, enough, seen)
+            settled = _polish(moment, state, 5 if last else 3, enough, 0.0 if repair else seen)
             if state.m > wanted:
                 _prune(state, wanted)
-                settled = _polish(moment, state, 3, enough, seen)
+                settled = _polish(moment, state, 3, enough)
             fit = covariance_fit(state.A) if state.m else None
             if fit and target.met(state.m) and fit.complete:
                 return settled
