@@ -24,6 +24,8 @@ from l4lib.validate import Array, as_array, as_count, as_dictionary, as_toleranc
 
 __all__ = ["CovarianceFit", "Separation", "explain_covariance", "separate", "separated"]
 
+SAME = 0.9
+"""Correlation from which two atoms are one."""
 OWN = 0.4
 """Share of the excess measured at a point that an atom must own; a duplicate, or a mixture of others, owns less."""
 _HUGE = 1e6
@@ -121,8 +123,8 @@ class Separation:
 
     @property
     def owns(self) -> np.ndarray:
-        """Which atoms own the excess measured at their points."""
-        return (self.excess > 0) & (self.kappa > OWN * self.excess)
+        """Which atoms own the excess measured at their points, and share their direction with no heavier one."""
+        return (self.excess > 0) & (self.kappa > OWN * self.excess) & ~shadowed(self.A, self.kappa)
 
 
 def separated(
@@ -170,6 +172,21 @@ def separated(
             break
     kappa, level = _cumulants(C, fourth, n, c)
     return Separation(A, kappa, fourth - 3.0 * level, turn, left, k)
+
+
+def shadowed(A: Array, kappa: Array) -> np.ndarray:
+    """Which of the atoms are, for a fourth moment, the same as one with a larger cumulant.
+
+    Examples
+    --------
+    >>> shadowed(np.array([[1.0, 0.98], [0.0, 0.2]]), np.array([0.5, 0.4]))
+    array([False,  True])
+    """
+    order = np.argsort(-kappa, kind="stable")
+    near = np.abs(A[:, order].T @ A[:, order]) >= SAME
+    out = np.empty(kappa.size, dtype=bool)
+    out[order] = np.tril(near, -1).any(axis=1)
+    return out
 
 
 def _cumulants(C: Array, fourth: Array, n: int, c: float | None) -> tuple[Array, float]:

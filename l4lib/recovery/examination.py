@@ -17,7 +17,7 @@ import numpy as np
 
 from l4lib.data import Samples, fourth_powers
 from l4lib.quartic import inner, project
-from l4lib.recovery.cumulants import OWN, CovarianceFit, covariance_fit, cumulant_map, fourth_inverse
+from l4lib.recovery.cumulants import OWN, CovarianceFit, covariance_fit, cumulant_map, fourth_inverse, shadowed
 from l4lib.recovery.evidence import Test
 from l4lib.recovery.pool import SampleMoment, climb, distinct
 from l4lib.recovery.search import Found
@@ -157,8 +157,8 @@ def _covariance(fit: CovarianceFit, limit: float, passed: bool) -> Test:
     )
 
 
-def _owned(kappa: Array, excess: Array) -> Test:
-    own, i = _least(kappa / np.maximum(excess, 1e-300))
+def _owned(A: Array, kappa: Array, excess: Array) -> Test:
+    own, i = _least(np.where(shadowed(A, kappa), 0.0, kappa / np.maximum(excess, 1e-300)))
     return Test(
         "own",
         own,
@@ -214,7 +214,7 @@ def examine(
             "pass more samples; noise has no such excess",
         )
     )
-    tests.append(_owned(fair.kappa, fair.means[:-1] - 3.0 * fair.c))
+    tests.append(_owned(found.A, fair.kappa, fair.means[:-1] - 3.0 * fair.c))
 
     error = _between_halves(samples, found) / 4.0
     worst = 4.0 * float(np.max(error))
@@ -420,7 +420,7 @@ def examine_moment(
             "pass more samples; Gaussian coefficients cannot be found at all",
         )
     )
-    tests.append(_owned(kappa, excess))
+    tests.append(_owned(A, kappa, excess))
     fit = covariance_fit(A)
     tests.append(_covariance(fit, COVARIANCE, fit.unexplained < COVARIANCE))
     return tuple(tests), fit

@@ -21,6 +21,7 @@ from l4lib.data import Samples, cubed
 from l4lib.quartic import SymmetricQuartic, inner, random_points, smat, svec
 from l4lib.recovery.cumulants import (
     OWN,
+    SAME,
     FourthPowers,
     Separation,
     _unit,
@@ -35,8 +36,8 @@ __all__: list[str] = []
 
 _FIRST, _GROWTH = 40, 4
 """Samples of the first level for each dimension (and a quarter as many for each atom), and from level to level."""
-_SAME, _RAN = 0.9, 0.6
-"""Correlation from which two limits are one, and the turn (sine) of an atom that ran away."""
+_RAN = 0.6
+"""The turn (sine) of an atom that ran away."""
 _REST, _SETTLED = 0.1, 0.15
 """A start rests when a step turns it by less than the first; it has settled if its last turn was below the second."""
 _STEPS, _ROUNDS, _IDLE, _REPAIRS = 10, 8, 2, 3
@@ -204,8 +205,8 @@ def climb(
 def distinct(Q: Array, value: Array, A: Array) -> Array:
     """The columns of Q that are no atom of A, largest value first, one of each kind."""
     Q = Q[:, np.argsort(-value, kind="stable")]
-    free = np.abs(A.T @ Q).max(axis=0, initial=0.0) < _SAME
-    near = np.abs(Q.T @ Q) >= _SAME
+    free = np.abs(A.T @ Q).max(axis=0, initial=0.0) < SAME
+    near = np.abs(Q.T @ Q) >= SAME
     chosen = []
     for i in range(Q.shape[1]):
         if free[i]:
