@@ -98,8 +98,8 @@ class Samples:
     whitening : Whitening
         The change of coordinates; its W is (D⁻¹SD⁻¹)^{−1/2}D⁻¹ with the covariance S and the units D of the rows.
     rows : ndarray, shape (N, n)
-        Tempered white samples in single precision, in blocks of random order, so that either half has all times, without
-        those that are very quiet or very loud.
+        Tempered white samples in single precision, without those that are very quiet or very loud; short blocks of them
+        are in random order, so that either half has all times.
     norms : ndarray, shape (N,)
         Norms of the white samples before tempering.
     scale : float

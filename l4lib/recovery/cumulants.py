@@ -149,8 +149,9 @@ def separated(
     A = Q if A is None else A
     C = A.T @ Q
     kappa, level = _cumulants(C, fourth, n, c)
-    turn, step, left, old, last = np.zeros(m), np.inf, np.inf, A, np.zeros_like(A)
-    for k in range(1, steps + 1):
+    turn, step, left, made = np.zeros(m), np.inf, np.inf, 0
+    image = last = np.zeros_like(A)
+    while made < steps:
         X = _solve((C * C * C).T, (G - 3.0 * level * Q).T).T  # κ_j a_j
         if not np.isfinite(X).all():
             return Separation(Q, kappa, fourth - 3.0 * level, np.full(m, np.inf))
@@ -158,20 +159,20 @@ def separated(
         new *= np.where(inner(new, Q) < 0, -1.0, 1.0)
         change, before = new - A, step
         step = float(np.linalg.norm(change))
-        # Anderson's mixing with the step before: what the two say alike counts, what oscillates cancels.
-        differs = change - last
-        mix = float(np.clip(np.vdot(change, differs) / max(np.vdot(differs, differs), 1e-300), -1.0, 0.9))
-        if before == np.inf:
-            mix = 0.0
-        A, old, last = _unit(new if not mix else new + mix * (old + last - new)), A, change
+        A = new
+        if made:  # Anderson's mixing with the step before, in which what oscillates cancels
+            differs = change - last
+            share = float(np.vdot(change, differs)) / max(float(np.vdot(differs, differs)), 1e-300)
+            A = _unit(new + min(max(share, -1.0), 0.9) * (image - new))
+        image, last, made = new, change, made + 1
         C, turn = A.T @ Q, sines(A, Q)
         if c is None:
             level = (1.0 - float(np.vdot(X, A))) / (n * (n + 2.0))
         left = step * step / (before - step) if step < before < np.inf else step  # if steps go on shrinking so
-        if turn.max() > _FAR or left < tol * np.linalg.norm(turn) + 1e-9:
+        if turn.max() > _FAR or left < tol * float(np.linalg.norm(turn)) + 1e-9:
             break
     kappa, level = _cumulants(C, fourth, n, c)
-    return Separation(A, kappa, fourth - 3.0 * level, turn, left, k)
+    return Separation(A, kappa, fourth - 3.0 * level, turn, left, made)
 
 
 def shadowed(A: Array, kappa: Array) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from l4lib.data import Samples, fourth_powers
 from l4lib.quartic import inner, project
-from l4lib.recovery.cumulants import OWN, CovarianceFit, covariance_fit, cumulant_map, fourth_inverse, shadowed
+from l4lib.recovery.cumulants import CovarianceFit, covariance_fit, cumulant_map, fourth_inverse, shadowed
 from l4lib.recovery.evidence import Test
 from l4lib.recovery.pool import SampleMoment, climb, distinct
 from l4lib.recovery.search import Found
@@ -29,7 +29,7 @@ _PART = 4096
 """Samples from which standard errors are taken."""
 _CALIBRATED_FROM = 8
 """Dimension below which a second search is compared."""
-EXCESS, HALVES, SETTLED, COVARIANCE, REMAINDER, SECOND = 2.0, 0.08, 0.1, 0.35, 2.0, 0.05
+EXCESS, OWNED, HALVES, SETTLED, COVARIANCE, REMAINDER, SECOND = 2.0, 0.5, 0.08, 0.1, 0.35, 2.0, 0.05
 """Limits of the tests of these names."""
 NOISE = 2.0
 """Limit of a cumulant in Gaussian standard errors over √n; searches in noise found at most 0.9 (measured)."""
@@ -162,8 +162,8 @@ def _owned(A: Array, kappa: Array, excess: Array) -> Test:
     return Test(
         "own",
         own,
-        OWN,
-        own > OWN,
+        OWNED,
+        own > OWNED,
         f"atom {i} owns {100 * own:.0f} % of the excess measured at it",
         "two atoms share one direction: ask for fewer",
     )

@@ -19,7 +19,7 @@ _PASSES, _LEFT = 12, 0.02
 """Passes over all samples at most, and the forecast turn of further ones that is not worth them (sine of the angle)."""
 _EASY = 8
 """Steps of the equations of a pass up to which the forecast of the rate holds: incoherent atoms need two to seven."""
-_EXACT = {"steps": 60, "tol": 0.01}
+_STEPS, _TOL = 60, 0.01
 """The equations of these passes are solved nearly exactly, which costs no data."""
 
 
@@ -128,8 +128,8 @@ def finish(samples: Samples, first: Array, seen: int, *, starts: int) -> Found:
     is near to, for which no forecast holds.
     """
     last = Halves.at(samples, first)
-    blind = separated(last.first, first, **_EXACT)
-    found = separated(last.together(samples), first, **_EXACT)
+    blind = separated(last.first, first, steps=_STEPS, tol=_TOL)
+    found = separated(last.together(samples), first, steps=_STEPS, tol=_TOL)
     rate = np.full(first.shape[1], contraction(found.turn, seen / samples.size))
     measured = found.steps <= _EASY
     for _ in range(_PASSES - 1):
@@ -137,7 +137,7 @@ def finish(samples: Samples, first: Array, seen: int, *, starts: int) -> Found:
         if not moved.any() or not np.isfinite(before).all():
             break
         last = last.again(samples, found.A, moved)
-        found = separated(last.together(samples), last.Q, found.A, **_EXACT)
+        found = separated(last.together(samples), last.Q, found.A, steps=_STEPS, tol=_TOL)
         rate[moved], measured = np.clip(found.turn[moved] / np.maximum(before[moved], 1e-300), 0.02, 0.9), True
     ahead = float(np.max(found.turn * rate / (1.0 - rate))) + found.left
     return Found(found.A, blind, last, last.ends(found.A), starts, ahead)
