@@ -274,9 +274,15 @@ def examine(
     return Examination(tuple(tests), error, visible, fit, value)
 
 
+def _in_equal_units(samples: Samples, A: Array) -> Array:
+    """Atoms of white coordinates in those of the data, each row over its standard deviation."""
+    back = samples.whitening.inverse
+    return project(back / np.linalg.norm(back, axis=1)[:, None] @ A)
+
+
 def _between_halves(samples: Samples, found: Found) -> Array:
-    """1 − |correlation|, in data coordinates, of the atoms by the last pass over either half; 2 where there is none."""
-    ends = [project(samples.whitening.inverse @ end.A) for end in found.ends]
+    """1 − |correlation|, in equal units, of the atoms by the last pass over either half; 2 where there is none."""
+    ends = [_in_equal_units(samples, end.A) for end in found.ends]
     return np.nan_to_num(1.0 - np.abs(inner(*ends)), nan=2.0)
 
 
@@ -373,8 +379,7 @@ def _second(samples: Samples, found: Found, again: Callable[[Samples], Found]) -
     """In few dimensions much fits by accident: the same search on the other half must find the same atoms."""
     other = again(samples.swapped()).blind.A
     if other.shape[1]:
-        inverse = samples.whitening.inverse
-        near = np.abs(project(inverse @ found.A).T @ project(inverse @ other)).max(axis=1)
+        near = np.abs(_in_equal_units(samples, found.A).T @ _in_equal_units(samples, other)).max(axis=1)
         worst = float(np.max(1.0 - near))
     else:
         worst = 1.0

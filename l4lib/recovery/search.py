@@ -158,8 +158,8 @@ class Recovery:
     evidence : tuple of Test
         What was tested, with the value, the limit, a sentence and advice; see ``l4lib.recovery.examination``.
     error : ndarray, shape (m,)
-        Estimated 1 − |correlation| of each atom with the truth: a quarter of that of two atoms made from the two halves
-        of the samples.
+        Estimated 1 − |correlation| of each atom with the truth, the rows in equal units: a quarter of that of two atoms
+        made from the two halves of the samples.
         A bias that both halves share is not seen; NaN from moments alone.
     visible : float
         The least fourth cumulant, as a multiple of the median one, that a further atom would need to be seen with three
