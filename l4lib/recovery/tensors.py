@@ -5,27 +5,27 @@ A unit vector q with svec(qqᵀ) in V is an atom, if the atoms are generic and n
 The defect ‖qqᵀ − Π(qqᵀ)‖ of many random points is reduced together, first by the power map of F(q) = ‖Π(qqᵀ)‖², which
 is global, then by Gauss–Newton steps, which are quadratic (claim ``gauss-newton-polish``).
 Found atoms are removed from the span: D⁻¹v_k is orthogonal to every v_j but v_k (claim ``tensor-deflation``), so that
-the next points see only what is missing.
+the next points see only what is missing; the last n atoms come from two matrices (claim ``tensor-pencil``).
 Polishing always uses the whole span, so that errors do not add up over the rounds.
 
 References
 ----------
 The use of F, and its deflation one atom at a time, are the subspace power method of Kileel and Pereira,
-arXiv:1912.04007.
+arXiv:1912.04007; two matrices that are diagonalised together, Leurgans, Ross and Abel, SIAM J. Matrix Anal. Appl. 14
+(1993) 1064–1083.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import lapack, solve_triangular
 
-from l4lib.quartic import LARGEST_N, SymmetricQuartic, inner, pairs, project, random_points, smat, svec
-from l4lib.validate import Array, as_array, as_count, as_dictionary, as_rng, as_tolerance
+from l4lib.quartic import SymmetricQuartic, inner, pairs, project, random_points
+from l4lib.recovery.unfold import unfold
+from l4lib.validate import Array, as_count, as_rng, as_tolerance
 
 __all__ = ["Decomposition", "decompose", "rank_limit"]
 
@@ -40,7 +40,7 @@ _SAME = 1 - 1e-6
 _ENTRIES = 1 << 17
 """Entries of the n × k matrices of Gauss–Newton steps at a time."""
 _MOMENTUM = 0.7
-"""How much of its last step a climbing point takes again."""
+"""How much of its last step a climbing point takes again, before the power map."""
 _SETTLED = 1 - 5e-5
 """The cosine of the turn, a hundredth, from which a climbing point is left to Gauss–Newton."""
 _IDLE = 6
@@ -94,7 +94,7 @@ class Decomposition:
     complete : bool
         Whether there are as many atoms as the rank, all isolated, and nothing of T is left beyond the tolerance.
     starts, rounds : int
-        Random points that were used, and in how many rounds.
+        Random points that climbed, and how many rounds it took, those without points included.
     """
 
     A: Array
@@ -148,7 +148,7 @@ def decompose(
 
     References
     ----------
-    Claims ``tensor-deflation``, ``gauss-newton-polish``, ``trisecant``.
+    Claims ``tensor-deflation``, ``tensor-pencil``, ``gauss-newton-polish``, ``trisecant``.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def decompose(
     """
     rng, tol, limit = as_rng(rng), as_tolerance(tol, "tol"), as_count(max_rounds, "max_rounds")
     wanted = None if m is None else as_count(m, "m")
-    n, D = _unfold(T, rng, tol)
+    n, D = unfold(T, rng, tol)
     scale = float(np.linalg.norm(D))
     if scale == 0.0:
         raise ValueError("T: expected a nonzero tensor, got zeros")
@@ -184,93 +184,11 @@ def _too_many(rank: int, n: int) -> str:
     )
 
 
-def _unfold(T: Any, rng: np.random.Generator, tol: float) -> tuple[int, Array]:
-    """The dimension and the matrix on symmetric pairs, if the tensor is symmetric."""
-    if isinstance(T, tuple):
-        if len(T) != 2:
-            raise ValueError(f"T: expected a tuple of atoms and weights, got one of length {len(T)}")
-        A = as_dictionary(T[0], "A")
-        weights = as_array(T[1], "weights", ndim=1, shape="(N,)")
-        if weights.size != A.shape[1]:
-            raise ValueError(f"weights: expected one for each of {A.shape[1]} atoms, got {weights.size}")
-        _check_size(A.shape[0])
-        V = svec(A)
-        D = (V * weights) @ V.T
-        _check_scale(D)
-        # Weights may cancel; what rounding leaves then is no tensor.
-        rounding = 1e-14 * float(np.sum(np.abs(weights) * inner(V, V)))
-        return A.shape[0], D if np.linalg.norm(D) > rounding else np.zeros_like(D)
-    if isinstance(T, SymmetricQuartic):
-        n, d = T.n, T.n * (T.n + 1) // 2
-        _check_size(n)
-        D = as_array(T.D, "T.D", ndim=2, shape=f"({d}, {d})")
-        if D.shape != (d, d):
-            raise ValueError(f"T.D: expected shape ({d}, {d}) for n = {n}, got {D.shape}")
-        _check_scale(D)
-        i, j, weight = pairs(n)
-        w = _probe(n, rng)
-        lift = np.zeros((d, n))
-        lift[np.arange(d), i] += w[j] / weight
-        lift[np.arange(d), j] += np.where(i == j, 0.0, w[i] / weight)
-        first, last = smat(D @ lift, n), smat(D.T @ lift, n)
-        _refuse_asymmetric(first, last, tol)
-        return n, (D + D.T) / 2.0
-    tensor = as_array(T, "T", ndim=4, shape="(n, n, n, n)", check_finite=False)
-    n = tensor.shape[0]
-    if tensor.shape != (n, n, n, n):
-        raise ValueError(f"T: expected shape (n, n, n, n), got {tensor.shape}")
-    _check_size(n)
-    w = _probe(n, rng)
-    first = (tensor.reshape(-1, n) @ w).reshape(n, n, n)
-    last = (w @ tensor.reshape(n, -1)).reshape(n, n, n)
-    if not np.isfinite(first).all():  # every entry counts in it
-        _check_scale(as_array(tensor, "T", ndim=4, shape="(n, n, n, n)"))
-    _check_scale(first)
-    _refuse_asymmetric(first, last, tol)
-    i, j, weight = pairs(n)
-    columns, D = i * n + j, np.empty((i.size, i.size))
-    for row, block in enumerate(tensor.reshape(n, n, n * n)):
-        here = slice(*np.searchsorted(i, (row, row + 1)))
-        np.take(block[row:], columns, axis=1, out=D[here], mode="clip")
-    D *= weight
-    D *= weight[:, None]
-    return n, D
-
-
-def _check_size(n: int) -> None:
-    if n > LARGEST_N:
-        raise ValueError(f"T: expected n <= {LARGEST_N}, as a matrix with n(n+1)/2 rows is stored, got n = {n}")
-
-
-def _check_scale(values: Array) -> None:
-    """Squares must neither overflow nor vanish, in which case no comparison below would be true."""
-    largest = max(float(values.max()), -float(values.min()))
-    if not (largest == 0.0 or 1e-100 < largest < 1e100):
-        raise ValueError(f"T: expected entries of size 1e-100 to 1e100, got {largest:.1e} as the largest; scale it")
-
-
-def _probe(n: int, rng: np.random.Generator) -> Array:
-    """A vector that sees every entry: a tensor is symmetric if two contractions with a generic one are."""
-    probe: Array = rng.uniform(1.0, 2.0, n) * rng.choice([-1.0, 1.0], n)
-    return probe
-
-
-def _refuse_asymmetric(first: Array, last: Array, tol: float) -> None:
-    """T(·,·,·,w) and T(w,·,·,·) must agree and be symmetric: the cycle and the permutations of three generate all."""
-    size = max(float(np.linalg.norm(first)), float(np.linalg.norm(last)))
-    gap = max(float(np.linalg.norm(first - other)) for other in (last, first.swapaxes(0, 1), first.swapaxes(1, 2)))
-    if gap > 10.0 * max(tol, 1e-12) * size:
-        raise ValueError(
-            "T: expected a symmetric tensor, got one whose contractions with a random vector differ between its axes "
-            f"by {gap / size:.1e} of their norm; symmetrise it, or raise tol"
-        )
-
-
 class _Span:
-    """The range of D: an orthonormal basis V, the matrix of D on it, and the defect that an atom may have."""
+    """The range of D: an orthonormal basis V, the inverse of D on it, and the defect that an atom may have."""
 
-    def __init__(self, n: int, V: Array, dual: Callable[[Array], Array], allowed: float) -> None:
-        self.n, self.V, self.rank, self.dual, self.allowed = n, V, V.shape[1], dual, allowed
+    def __init__(self, n: int, V: Array, inverse: Array, allowed: float) -> None:
+        self.n, self.V, self.rank, self.inverse, self.allowed = n, V, V.shape[1], inverse, allowed
         self.pairs = i, j, _ = pairs(n)
         index = np.empty((n, n), dtype=np.intp)
         index[i, j] = index[j, i] = np.arange(i.size)
@@ -307,8 +225,8 @@ class _Span:
 
         Returns the points, their defects before the last step, and lower bounds of their ν.
         ν² is the least eigenvalue of I − 2PWWᵀP on the complement of q, where its inverse is N = M⁻¹ − uuᵀ/⟨q, u⟩ with
-        M = I − 2WWᵀ and u = M⁻¹q; the Frobenius norm of N is at least 1/ν².
-        WWᵀ and P turn by at most twice what q moves, so that ν² at the end is less by at most eight times that.
+        M = I − 2WWᵀ and u = M⁻¹q, so that the Frobenius norm of N is at least 1/ν²; and ν changes by at most twice what
+        q moves (the last paragraph of the proof of the same claim).
         """
         n, r = Q.shape
         begin, N, ends = Q, np.empty((r, n, n)), np.empty((r, n))
@@ -324,8 +242,8 @@ class _Span:
             defects, images = self.project(Q)
             images -= Q * inner(Q, images)
             Q = _step(Q.T, np.matmul(N, images.T[:, :, None])[:, :, 0])[0].T
-        squares = 1.0 / np.maximum(np.linalg.norm(N, axis=(1, 2)), 1.0) - 8.0 * np.linalg.norm(Q - begin, axis=0)
-        return Q, defects, np.sqrt(np.maximum(squares, 0.0))
+        nus = 1.0 / np.sqrt(np.maximum(np.linalg.norm(N, axis=(1, 2)), 1.0)) - 2.0 * np.linalg.norm(Q - begin, axis=0)
+        return Q, defects, np.maximum(nus, 0.0)
 
 
 def _range(D: Array, n: int, m: int | None, tol: float, rng: np.random.Generator) -> _Span:
@@ -343,14 +261,9 @@ def _range(D: Array, n: int, m: int | None, tol: float, rng: np.random.Generator
         seen = m is None or rank == m
         if seen and rank + _EXTRA <= columns and diagonal[:rank].min() > 100 * tol * diagonal.max():
             V, _, _ = lapack.dorgqr(qr[:, :rank], tau[:rank], lwork=64 * rank)
-            # With DS = VR, so that D = VR(SᵀDS)⁻¹RᵀVᵀ, its inverse on V is R⁻ᵀ(SᵀDS)R⁻¹.
-            R, core = qr[:rank, :rank], sketch[:, :rank].T @ image[:, :rank]
-
-            def dual(C: Array, R: Array = R, core: Array = core) -> Array:
-                solved: Array = solve_triangular(R, core @ solve_triangular(R, C, check_finite=False), trans=1)
-                return solved
-
-            return _Span(n, V, dual, _allowed(0.0, diagonal[:rank].min() / diagonal.max()))
+            # From DS = VR on the first columns follows R = (VᵀDV)(VᵀS): the inverse of D on V is (VᵀS)R⁻¹.
+            inverse = solve_triangular(qr[:rank, :rank], sketch[:, :rank].T @ V, trans=1).T
+            return _Span(n, V, inverse, _allowed(0.0, diagonal[:rank].min() / diagonal.max()))
     values, vectors = np.linalg.eigh(D)
     order = np.argsort(-np.abs(values), kind="stable")
     sizes = np.abs(values[order])
@@ -362,13 +275,13 @@ def _range(D: Array, n: int, m: int | None, tol: float, rng: np.random.Generator
             "repeat or whose squares are dependent count once"
         )
     left = float(sizes[rank]) if rank < d else 0.0
-    kept = values[order[:rank]][:, None]
-    return _Span(n, vectors[:, order[:rank]], lambda C: C / kept, _allowed(left / sizes[0], sizes[rank - 1] / sizes[0]))
+    inverse, V = np.diag(1.0 / values[order[:rank]]), vectors[:, order[:rank]]
+    return _Span(n, V, inverse, _allowed(left / sizes[0], sizes[rank - 1] / sizes[0]))
 
 
 def _allowed(left: float, least: float) -> float:
     """The defect of an atom in a range that noise or rounding has turned: their size over the least eigenvalue."""
-    return float(min(max(_EXACT, (4.0 * left + 100.0 * np.finfo(float).eps) / least), _LARGEST))
+    return float(min(max(_EXACT, (4.0 * left + 1000.0 * np.finfo(float).eps) / least), _LARGEST))
 
 
 def _search(span: _Span, limit: int, rng: np.random.Generator) -> tuple[Array, Array, int, int]:
@@ -377,15 +290,14 @@ def _search(span: _Span, limit: int, rng: np.random.Generator) -> tuple[Array, A
     The points are random and climb; once at most n atoms are left, two matrices give them at once.
     """
     n, m = span.n, span.rank
-    found, nus, rest = np.empty((n, 0)), np.empty(0), span.V
-    turned: Array | None = None
+    found, nus, rest, turned = np.empty((n, 0)), np.empty(0), span.V, np.eye(m)
     starts = rounds = idle = 0
     while found.shape[1] < m and idle < _IDLE and rounds < limit:
         missing, rounds = m - found.shape[1], rounds + 1
         if missing <= n and not idle:
             Q = _pencil(span.square(rest).reshape(n, n, missing), rng)
         else:
-            # So many that n are left, if every point finds an atom, but not more than that each can find a new one.
+            # Points that find each of m atoms alike leave n after m log(m/n); far beyond m too few find a new one.
             r = min(max(int(missing * min(1.3, 1.25 * np.log(missing / n))), 32 * (1 + idle), missing * idle), 512)
             starts += r
             small = rest.astype(np.float32)
@@ -402,35 +314,33 @@ def _search(span: _Span, limit: int, rng: np.random.Generator) -> tuple[Array, A
                 Q[:, slow], defects[slow], nu[slow] = span.settle(Q[:, slow])
             good = np.flatnonzero(defects <= span.allowed)
             new = good[_distinct(Q[:, good], found, _SAME)][:missing]
-            flat = new[nu[new] < 0.03]
-            if flat.size:
-                Q[:, flat], _, nu[flat] = span.settle(Q[:, flat])
+            rough = new[(defects[new] > _EXACT) | (nu[new] < 0.01)]
+            if rough.size:
+                Q[:, rough], _, nu[rough] = span.settle(Q[:, rough])
         idle = 0 if new.size else idle + 1
         if not new.size:
             continue
         found, nus = np.hstack([found, Q[:, new]]), np.append(nus, nu[new])
         if found.shape[1] < m:
-            duals = span.dual(span.V.T @ span.lift(Q[:, new]))
-            duals = duals if turned is None else turned.T @ duals
-            complement = _complement(duals)
-            rest = rest @ complement
-            turned = complement if turned is None else turned @ complement
+            complement = _complement(turned.T @ (span.inverse @ (span.V.T @ span.lift(Q[:, new]))))
+            rest, turned = rest @ complement, turned @ complement
     return found, nus, starts, rounds
 
 
-def _pencil(matrices: np.ndarray, rng: np.random.Generator) -> Array:
+def _pencil(B: np.ndarray, rng: np.random.Generator) -> Array:
     """The atoms of a span of k <= n matrices, if they are independent: two of its matrices diagonalise together."""
-    k = matrices.shape[2]
-    X, Y = np.moveaxis(matrices @ rng.standard_normal((k, 2)), 2, 0)
+    X, Y = np.moveaxis(B @ rng.standard_normal((B.shape[2], 2)), 2, 0)
     values, U = np.linalg.eigh(X)
-    order = np.argsort(-np.abs(values))[:k]
-    image = Y @ U[:, order]
-    vectors = np.linalg.eig((U[:, order].T @ image) / _away_from_zero(values[order])[:, None])[1]
-    return project(np.real(image @ vectors))
+    order = np.argsort(-np.abs(values))[: B.shape[2]]
+    values, U = values[order], U[:, order]
+    if np.abs(values[-1]) < 1e-10 * np.abs(values[0]):  # dependent, so that nothing is to be read off
+        return np.empty((len(X), 0))
+    image = Y @ U
+    return project(np.real(image @ np.linalg.eig(U.T @ image / values[:, None])[1]))
 
 
 def _climb(span: _Span, V: np.ndarray, Q: Array) -> tuple[Array, Array]:
-    """The power map of F on the span of V, with momentum, until points turn by at most 2e-2; the points and their F."""
+    """The power map of F on the span of V, with momentum, until points turn by a hundredth; points, and F before."""
     n, r = Q.shape
     i, j, weight = span.pairs
     up, down = V * weight.astype(V.dtype)[:, None], V / weight.astype(V.dtype)[:, None]
