@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import blas, lapack, solve_triangular
 
 from l4lib.quartic import SymmetricQuartic, inner, pairs, project, random_points
 from l4lib.recovery.unfold import unfold
@@ -442,15 +442,14 @@ def _complement(duals: Array) -> Array:
 def _report(
     D: Array, scale: float, span: _Span, atoms: Array, nus: Array, tol: float, starts: int, rounds: int
 ) -> Decomposition:
-    """Weights by least squares for these atoms, and what is left of the tensor with them."""
+    """Weights by least squares for these atoms, and what is left of the tensor with them, in the place of D."""
     if not atoms.shape[1]:
         return Decomposition(atoms, np.empty(0), span.rank, 1.0, 1.0, 0.0, False, starts, rounds)
     lifted = span.lift(atoms)
     gram = lifted.T @ lifted
     weights: Array = np.asarray(np.linalg.solve(gram * gram, inner(lifted, D @ lifted)), dtype=np.float64)
     order = np.argsort(-np.abs(weights), kind="stable")
-    left = (lifted * weights) @ lifted.T
-    left -= D
+    left = blas.dgemm(1.0, (lifted * weights).T, lifted.T, -1.0, D.T, trans_a=1, overwrite_c=1)
     residual = float(np.linalg.norm(left))
     isolation = float(nus.min())
     beyond = 2.0 * float(np.sqrt(D.shape[0])) * tol
