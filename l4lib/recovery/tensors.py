@@ -314,9 +314,8 @@ def _search(span: _Span, limit: int, rng: np.random.Generator) -> tuple[Array, A
                 Q[:, slow], defects[slow], nu[slow] = span.settle(Q[:, slow])
             good = np.flatnonzero(defects <= span.allowed)
             new = good[_distinct(Q[:, good], found, _SAME)][:missing]
-            rough = new[(defects[new] > _EXACT) | (nu[new] < 0.01)]
-            if rough.size:
-                Q[:, rough], _, nu[rough] = span.settle(Q[:, rough])
+            rough = new[defects[new] > _EXACT]
+            Q[:, rough], _, nu[rough] = span.settle(Q[:, rough])
         idle = 0 if new.size else idle + 1
         if not new.size:
             continue

@@ -9,7 +9,7 @@ from l4lib.data import fourth_moment, make_odl, match_atoms, random_untf, simple
 from l4lib.experiments import read_benchmark
 from l4lib.quartic import SymmetricQuartic, pairs, project, random_points, smat, svec
 from l4lib.recovery import decompose, rank_limit
-from l4lib.recovery.tensors import _pencil, _range
+from l4lib.recovery.tensors import _pencil, _range, _report
 
 
 def atoms(n, m, seed=0):
@@ -176,14 +176,15 @@ def test_quadratic_from_a_quarter_of_the_isolation(n, m):
 
 
 @pytest.mark.claim("tensor-deflation")
-@pytest.mark.parametrize("m", [None, 20])
-def test_the_sketch_inverts_the_matrix_on_its_range(m):
-    """Weights of both signs; without m the sketch has 4n columns, and its range is that of the atoms."""
-    A, weights = atoms(10, 20, seed=34), np.linspace(-2, 3, 20)
+@pytest.mark.parametrize("n, m", [(10, None), (10, 20), (6, None)])
+def test_the_inverse_on_the_range(n, m):
+    """Weights of both signs; from a sketch without and with the rank, and from all eigenvalues."""
+    r = 20 if n == 10 else 8
+    A, weights = atoms(n, r, seed=34), np.linspace(-2, 3, r)
     lifted = svec(A)
     D = (lifted * weights) @ lifted.T
-    span = _range(D, 10, m, 1e-9, np.random.default_rng(35))
-    assert span.rank == 20
+    span = _range(D, n, m, 1e-9, np.random.default_rng(35))
+    assert span.rank == r
     assert span.V @ (span.V.T @ lifted) == pytest.approx(lifted, abs=1e-11)
     assert span.inverse == pytest.approx(np.linalg.inv(span.V.T @ D @ span.V), rel=1e-8, abs=1e-8)
 
@@ -260,6 +261,16 @@ def test_a_chord_step_contracts_by_the_angle_of_its_inverse(n, m):
                 best = max(best, best + width * rng.standard_normal(2 * n + 1), key=share)
         worst = max(worst, share(best))
     assert 0.02 < worst <= 1
+
+
+def test_atoms_that_are_not_isolated_are_not_called_complete():
+    """The right atoms with the right residual, but one of a continuum."""
+    A = atoms(6, 9, seed=47)
+    for least, complete in ((0.1, True), (0.0, False)):
+        D = svec(A) @ svec(A).T
+        span = _range(D, 6, 9, 1e-9, np.random.default_rng(48))
+        nus = np.array([least] + 8 * [0.3])
+        assert _report(D, 1.0, span, A, nus, 1e-9, 0, 1).complete == complete
 
 
 def test_isolation_is_a_lower_bound():
@@ -383,10 +394,11 @@ def test_cancelling_weights_leave_nothing():
         decompose((np.hstack([A, A]), np.repeat([1.0, -1.0], 3)), rng=np.random.default_rng(22))
 
 
-def test_weights_over_nine_orders_of_magnitude():
-    """The weakest atoms stand far above rounding only in their own part of the range."""
-    A, weights = atoms(10, 25, seed=45), np.logspace(-6, 3, 25)
-    found = decompose((A, weights), rng=np.random.default_rng(46), tol=1e-12)
+@pytest.mark.parametrize("seed", [28, 43])
+def test_weights_over_nine_orders_of_magnitude(seed):
+    """Rounding turns the range by the inverse of the least weight; the atoms of large ones are exact all the same."""
+    A, weights = atoms(13, 30, seed=seed), np.logspace(-6, 3, 30)
+    found = decompose((A, weights), rng=np.random.default_rng(seed), tol=1e-12)
     assert found.complete and found.weights == pytest.approx(weights[::-1], rel=1e-5)
 
 
