@@ -505,16 +505,21 @@ def test_a_form_that_is_symmetric_in_pairs_only_is_refused():
 
 @pytest.mark.claim("tensor-speed")
 def test_the_record_of_speed():
-    """Nothing missed in twelve seeds at eight sizes; the peers' medians are above ours, threefold from m = 200 on."""
+    """Nothing missed in twelve seeds at eight sizes; a peer's success costs more, threefold but for SPM at two sizes."""
     rows = [row for row in read_benchmark("tensors")["rows"] if not row["error"]]
-    own = {(row["n"], row["m"]): row for row in rows if row["method"] == "decompose"}
+    own = {(row["n"], row["m"]): np.sum(row["seconds"]) / 12 for row in rows if row["method"] == "decompose"}
     assert len(own) == 8
-    for row in own.values():
-        assert row["missing"] == [0] * 12
+    peers = set()
     for row in rows:
-        if not row["method"].startswith("decompose"):
-            ratio = np.median(row["seconds"]) / np.median(own[row["n"], row["m"]]["seconds"])
-            assert ratio > (3 if row["m"] >= 190 else 1), (row["method"], row["n"], row["m"])
+        hits = row["missing"].count(0)
+        if row["method"].startswith("decompose"):
+            assert hits == 12
+        elif hits:
+            peers.add(row["method"])
+            ratio = np.sum(row["seconds"]) / hits / own[row["n"], row["m"]]
+            close = row["method"] == "subspace power method" and row["m"] <= 60
+            assert ratio > (1.5 if close else 3.0), (row["method"], row["n"], row["m"], ratio)
+    assert {"subspace power method", "subspace power method, Octave", "FOOBI", "restarts on the span"} <= peers
 
 
 def test_options_are_checked():
