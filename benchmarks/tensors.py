@@ -222,12 +222,11 @@ def told(*command):
         return None
 
 
-def versions(folder):
-    """What was compared."""
-    commit = told("git", "-C", str(folder), "log", "-1", "--format=commit %h of %cs")
+def versions(folder, known):
+    """What was compared; of a peer that is absent now, what was known of it."""
     found = {
         "python": platform.python_version(),
-        "subspace power method, FOOBI": f"github.com/joaompereira/SPM, {commit or 'commit not known'}",
+        "github.com/joaompereira/SPM": told("git", "-C", str(folder), "log", "-1", "--format=commit %h of %cs"),
         "octave": told("octave-cli", "--version"),
     }
     for package in ("numpy", "scipy", "tensorly", "numba"):
@@ -235,7 +234,7 @@ def versions(folder):
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = None
-    return found
+    return {name: value or known.get(name) for name, value in found.items()}
 
 
 def main():
@@ -262,7 +261,7 @@ def main():
     record = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, one BLAS thread",
         "blas": kernel(),
-        "versions": versions(folder),
+        "versions": versions(folder, record.get("versions", {})),
         "seeds": ends,
         "limit": LIMIT,
         "sine": 1e-6,

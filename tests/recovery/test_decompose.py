@@ -505,7 +505,7 @@ def test_a_form_that_is_symmetric_in_pairs_only_is_refused():
 
 @pytest.mark.claim("tensor-speed")
 def test_the_record_of_speed():
-    """Nothing missed in twelve seeds at eight sizes; a peer's success costs more, threefold but for SPM at two sizes."""
+    """Nothing missed in twelve seeds at eight sizes; a success of a peer costs threefold, but for SPM at two sizes."""
     rows = [row for row in read_benchmark("tensors")["rows"] if not row["error"]]
     own = {(row["n"], row["m"]): np.sum(row["seconds"]) / 12 for row in rows if row["method"] == "decompose"}
     assert len(own) == 8
