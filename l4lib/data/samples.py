@@ -28,8 +28,12 @@ _SKEW, _SKEW_SIGMAS = 0.005, 5.0
 """Coefficients are taken for asymmetric if ``skew`` and ``skew_sigmas`` are above these."""
 _SINGLE = 1e3
 """Condition number, in equal units, up to which the data are whitened in single precision."""
-_TILE, _PRODUCTS = 4096, 1 << 19
-"""Samples, and products of samples and points, at a time: what the cache holds."""
+_NEAR = 10.0
+"""And how many standard deviations of a row its mean may be from zero for that."""
+_BLOCK = 64
+"""Consecutive samples that stay together, if there are so many blocks of so many."""
+_TILE, _NUMBERS = 4096, 1 << 17
+"""Samples at a time, at most, and numbers (of samples, and of their products with points): what the cache holds."""
 
 
 def cubed(rows: np.ndarray, Q: Array) -> Array:
@@ -54,7 +58,7 @@ def cubed(rows: np.ndarray, Q: Array) -> Array:
     """
     (p, n), r = rows.shape, Q.shape[1]
     points = np.ascontiguousarray(Q, dtype=rows.dtype)
-    total, tile = np.zeros((r, n)), _tile(r)
+    total, tile = np.zeros((r, n)), _tile(n + 2 * r)
     z, cubes = np.empty((tile, r), rows.dtype), np.empty((tile, r), rows.dtype)
     for start in range(0, p, tile):
         part = rows[start : start + tile]
@@ -94,7 +98,8 @@ class Samples:
     whitening : Whitening
         The change of coordinates; its W is (D⁻¹SD⁻¹)^{−1/2}D⁻¹ with the covariance S and the units D of the rows.
     rows : ndarray, shape (N, n)
-        Tempered white samples, in random order and single precision, without those that are very quiet or very loud.
+        Tempered white samples in single precision, without those that are very quiet or very loud; short blocks of them
+        are in random order, so that either half has all times.
     norms : ndarray, shape (N,)
         Norms of the white samples before tempering.
     scale : float
@@ -138,7 +143,7 @@ class Samples:
         Y : array_like, shape (n, p)
             Data, one sample a column, p >= n.
         rng : numpy.random.Generator
-            Puts the samples in random order.
+            Puts the blocks in random order.
         center : bool
             Subtract the mean sample.
         pairs : bool, optional
@@ -175,7 +180,7 @@ class Samples:
                 ) from None
             raise
         total = data.shape[1]
-        rows, norms = _white(data, mean if center else None, whitening, rng.permutation(total))
+        rows, norms = _white(data, mean if center else None, whitening, rng)
         rows, norms = _audible(rows, norms)
         skew, sigmas = _skew(rows, norms)
         paired = bool(pairs) or (pairs is None and skew > _SKEW and sigmas > _SKEW_SIGMAS)
@@ -234,8 +239,9 @@ class Samples:
     def _second_moment(self, start: int, stop: int) -> Array:
         total = np.zeros((self.n, self.n))
         for k in range(start, stop, _TILE):
-            part = self.rows[k : min(k + _TILE, stop)]
-            total += (part * self.norms[k : min(k + _TILE, stop), None]).T @ part
+            here = slice(k, min(k + _TILE, stop))
+            white = self.rows[here] * np.sqrt(self.norms[here])[:, None]
+            total += white.T @ white
         return total * (self.loud / max(stop - start, 1))
 
     def first_half(self) -> np.ndarray:
@@ -272,15 +278,16 @@ class Samples:
     def held_out(self, Q: Array) -> Array:
         """Half a pass: means of fourth powers at the columns of Q over the second half, weighted three ways, (3, r)."""
         h = self.half
-        weights, total, tile = self.weights(h, self.size), np.zeros((3, Q.shape[1])), _tile(Q.shape[1])
+        weights, total, tile = self.weights(h, self.size), np.zeros((3, Q.shape[1])), _tile(self.n + Q.shape[1])
         for start in range(h, self.size, tile):
             powers = fourth_powers(self.rows[start : start + tile], Q)
             total += weights[:, start - h : start - h + tile] @ powers
         return total / (self.size - h)
 
 
-def _tile(r: int) -> int:
-    return max(512, min(_TILE, _PRODUCTS // max(r, 1)))
+def _tile(width: int) -> int:
+    """How many samples to take at a time, if there are so many numbers for each."""
+    return max(512, min(_TILE, _NUMBERS // width))
 
 
 def _temper(white: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -291,11 +298,14 @@ def _temper(white: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _audible(rows: np.ndarray, norms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows, in random order, that are neither too quiet nor too loud, and their norms."""
+    """The rows that are neither too quiet nor too loud, and their norms; the last take their places."""
     kept = norms > QUIET * np.sqrt(rows.shape[1])
     if kept.any():
         kept &= norms <= LOUD * np.median(norms[kept][:_TILE])
-    return (rows, norms) if kept.all() else (rows[kept], norms[kept])
+    count = int(np.count_nonzero(kept))
+    gaps, last = np.flatnonzero(~kept[:count]), count + np.flatnonzero(kept[count:])
+    rows[gaps], norms[gaps] = rows[last], norms[last]
+    return rows[:count], norms[:count]
 
 
 def _skew(rows: np.ndarray, norms: np.ndarray) -> tuple[float, float]:
@@ -334,21 +344,36 @@ def _moments(data: Array, center: bool, name: str) -> tuple[Array, Array]:
     return mean, second - np.outer(mean, mean)
 
 
-def _white(data: Array, mean: Array | None, whitening: Whitening, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The tempered white samples as rows of these places, in single precision, and the norms before tempering."""
+def _white(
+    data: Array, mean: Array | None, whitening: Whitening, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The tempered white samples as rows, in single precision and blocks in random order, and their norms before."""
     n, p = data.shape
-    units = 1.0 / np.linalg.norm(whitening.inverse, axis=1)[:, None]
-    precision = np.float32 if whitening.condition < _SINGLE else np.float64
-    W = np.ascontiguousarray((whitening.W / units.T).T.astype(precision))
+    deviation, centre = np.linalg.norm(whitening.inverse, axis=1), np.zeros(n) if mean is None else mean
+    single = bool(
+        whitening.condition < _SINGLE
+        and 1e-15 < deviation.min() <= deviation.max() < 1e15
+        and np.all(np.abs(centre) <= _NEAR * deviation)
+    )
+    # In single precision the mean is subtracted by the product, with a row of ones; otherwise before it.
+    shift = -(whitening.W @ centre) if single else np.zeros(n)
+    W = np.vstack([whitening.W.T, shift]).astype(np.float32 if single else np.float64)
     rows, norms = np.empty((p, n), np.float32), np.empty(p, np.float32)
-    tile = max(512, min(_TILE, _PRODUCTS // n))
-    some, scaled = np.empty((n, tile)), np.empty((n, tile), precision)
+    block = max(1, min(_BLOCK, p // _BLOCK**2))
+    count = p // block
+    places, tile = rng.permutation(count), _TILE // block * block
+    inner = count * block
+    blocks, sizes = rows[:inner].reshape(count, block, n), norms[:inner].reshape(count, block)
+    part = np.ones((n + 1, min(tile, p)), W.dtype)
     for start in range(0, p, tile):
-        part = data[:, start : start + tile]
-        k, place = part.shape[1], places[start : start + tile]
-        if mean is not None:
-            part = np.subtract(part, mean[:, None], out=some[:, :k])
-        np.multiply(part, units, out=scaled[:, :k], casting="same_kind")
-        white, norms[place] = _temper(scaled[:, :k].T @ W)
-        rows[place] = white
+        k = min(tile, p - start)
+        if single:
+            part[:n, :k] = data[:, start : start + k]
+        else:
+            np.subtract(data[:, start : start + k], centre[:, None], out=part[:n, :k])
+        white, size = _temper(part[:, :k].T @ W)
+        full = k // block * block
+        here = places[start // block : (start + full) // block]
+        blocks[here], sizes[here] = white[:full].reshape(-1, block, n), size[:full].reshape(-1, block)
+        rows[start + full : start + k], norms[start + full : start + k] = white[full:], size[full:]
     return rows, norms

@@ -24,13 +24,14 @@ from l4lib.validate import Array, as_array, as_count, as_dictionary, as_toleranc
 
 __all__ = ["CovarianceFit", "Separation", "explain_covariance", "separate", "separated"]
 
+SAME = 0.9
+"""Correlation from which two atoms are one."""
 OWN = 0.4
 """Share of the excess measured at a point that an atom must own; a duplicate, or a mixture of others, owns less."""
 _HUGE = 1e6
 """Weights of a covariance fit that say that the equations are singular."""
 _INNER, _FAR, _INNER_TOL = 6, 0.5, 0.1
-"""The equations are solved at most so often without new data, once only if an atom turns by more than the second, and
-until the last step is less than the third of the whole turn."""
+"""Iterations of the equations by default, the turn from which one is enough, and the share of it that may be left."""
 
 
 class FourthPowers(Protocol):
@@ -107,20 +108,28 @@ class Separation:
         The fourth power measured at each point less that of the isotropic part, 3c.
     turn : ndarray, shape (m,)
         Sine of the angle between each atom and its point; infinite if the equations have no solution.
+    left : float
+        By what further iterations are forecast to turn the atoms, as the root of the sum of squared sines.
+    steps : int
+        Iterations made: few for incoherent atoms.
     """
 
     A: Array
     kappa: Array
     excess: Array
     turn: Array
+    left: float = 0.0
+    steps: int = 0
 
     @property
     def owns(self) -> np.ndarray:
-        """Which atoms own the excess measured at their points."""
-        return (self.excess > 0) & (self.kappa > OWN * self.excess)
+        """Which atoms own the excess measured at their points, and share their direction with no heavier one."""
+        return (self.excess > 0) & (self.kappa > OWN * self.excess) & ~shadowed(self.A, self.kappa)
 
 
-def separated(G: Array, Q: Array, A: Array | None = None, *, steps: int = _INNER) -> Separation:
+def separated(
+    G: Array, Q: Array, A: Array | None = None, *, c: float | None = None, steps: int = _INNER, tol: float = _INNER_TOL
+) -> Separation:
     """The atoms that explain the vectors g_i measured at the points q_i.
 
     Parameters
@@ -129,27 +138,64 @@ def separated(G: Array, Q: Array, A: Array | None = None, *, steps: int = _INNER
         Measured vectors, and unit points.
     A : ndarray, shape (n, m), optional
         Unit atoms from which the equations are solved, by default Q.
-    steps : int
-        Limit.
+    c : float, optional
+        The isotropic part, if it is known, as it is where the other atoms were subtracted from G.
+    steps, tol : int, float
+        The equations are iterated at most so often, or until what is forecast to be left is less than this share of the
+        largest turn; once only if an atom turns by more than a half.
     """
     n, m = Q.shape
     fourth = inner(G, Q)
     A = Q if A is None else A
     C = A.T @ Q
-    kappa, c = fit_cumulants(C, fourth, n)
-    for _ in range(steps):
-        X = _solve((C * C * C).T, (G - 3.0 * c * Q).T).T  # κ_j a_j
+    kappa, level = _cumulants(C, fourth, n, c)
+    turn, step, left, made = np.zeros(m), np.inf, np.inf, 0
+    image = last = np.zeros_like(A)
+    while made < steps:
+        X = _solve((C * C * C).T, (G - 3.0 * level * Q).T).T  # κ_j a_j
         if not np.isfinite(X).all():
-            return Separation(Q, kappa, fourth - 3.0 * c, np.full(m, np.inf))
+            return Separation(Q, kappa, fourth - 3.0 * level, np.full(m, np.inf))
         new = _unit(X)
         new *= np.where(inner(new, Q) < 0, -1.0, 1.0)
-        step, A = float(np.max(sines(new, A))), new
+        change, before = new - A, step
+        step = float(np.linalg.norm(change))
+        A = new
+        if made:  # Anderson's mixing with the step before, in which what oscillates cancels
+            differs = change - last
+            share = float(np.vdot(change, differs)) / max(float(np.vdot(differs, differs)), 1e-300)
+            A = _unit(new + min(max(share, -1.0), 0.9) * (image - new))
+        image, last, made = new, change, made + 1
         C, turn = A.T @ Q, sines(A, Q)
-        c = (1.0 - float(np.vdot(X, A))) / (n * (n + 2.0))
-        if turn.max() > _FAR or step < _INNER_TOL * turn.max() + 1e-9:
+        if c is None:
+            level = (1.0 - float(np.vdot(X, A))) / (n * (n + 2.0))
+        left = step * step / (before - step) if step < before < np.inf else step  # if steps go on shrinking so
+        if turn.max() > _FAR or left < tol * float(np.linalg.norm(turn)) + 1e-9:
             break
-    kappa, c = fit_cumulants(C, fourth, n)
-    return Separation(A, kappa, fourth - 3.0 * c, turn)
+    kappa, level = _cumulants(C, fourth, n, c)
+    return Separation(A, kappa, fourth - 3.0 * level, turn, left, made)
+
+
+def shadowed(A: Array, kappa: Array) -> np.ndarray:
+    """Which of the atoms are, for a fourth moment, the same as one with a larger cumulant.
+
+    Examples
+    --------
+    >>> shadowed(np.array([[1.0, 0.98], [0.0, 0.2]]), np.array([0.5, 0.4]))
+    array([False,  True])
+    """
+    order = np.argsort(-kappa, kind="stable")
+    near = np.abs(A[:, order].T @ A[:, order]) >= SAME
+    out = np.empty(kappa.size, dtype=bool)
+    out[order] = np.tril(near, -1).any(axis=1)
+    return out
+
+
+def _cumulants(C: Array, fourth: Array, n: int, c: float | None) -> tuple[Array, float]:
+    """κ and c of the atoms, of which the latter may be known."""
+    if c is None:
+        return fit_cumulants(C, fourth, n)
+    squares = C * C
+    return _solve((squares * squares).T, fourth - 3.0 * c), c
 
 
 def _unit(Q: Array) -> Array:

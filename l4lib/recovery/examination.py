@@ -17,7 +17,7 @@ import numpy as np
 
 from l4lib.data import Samples, fourth_powers
 from l4lib.quartic import inner, project
-from l4lib.recovery.cumulants import OWN, CovarianceFit, covariance_fit, cumulant_map, fourth_inverse
+from l4lib.recovery.cumulants import CovarianceFit, covariance_fit, cumulant_map, fourth_inverse, shadowed
 from l4lib.recovery.evidence import Test
 from l4lib.recovery.pool import SampleMoment, climb, distinct
 from l4lib.recovery.search import Found
@@ -29,7 +29,7 @@ _PART = 4096
 """Samples from which standard errors are taken."""
 _CALIBRATED_FROM = 8
 """Dimension below which a second search is compared."""
-EXCESS, HALVES, SETTLED, COVARIANCE, REMAINDER, SECOND = 2.0, 0.08, 0.1, 0.35, 2.0, 0.05
+EXCESS, OWNED, HALVES, SETTLED, COVARIANCE, REMAINDER, SECOND = 2.0, 0.5, 0.08, 0.1, 0.35, 2.0, 0.05
 """Limits of the tests of these names."""
 NOISE = 2.0
 """Limit of a cumulant in Gaussian standard errors over √n; searches in noise found at most 0.9 (measured)."""
@@ -157,13 +157,13 @@ def _covariance(fit: CovarianceFit, limit: float, passed: bool) -> Test:
     )
 
 
-def _owned(kappa: Array, excess: Array) -> Test:
-    own, i = _least(kappa / np.maximum(excess, 1e-300))
+def _owned(A: Array, kappa: Array, excess: Array) -> Test:
+    own, i = _least(np.where(shadowed(A, kappa), 0.0, kappa / np.maximum(excess, 1e-300)))
     return Test(
         "own",
         own,
-        OWN,
-        own > OWN,
+        OWNED,
+        own > OWNED,
         f"atom {i} owns {100 * own:.0f} % of the excess measured at it",
         "two atoms share one direction: ask for fewer",
     )
@@ -214,7 +214,7 @@ def examine(
             "pass more samples; noise has no such excess",
         )
     )
-    tests.append(_owned(fair.kappa, fair.means[:-1] - 3.0 * fair.c))
+    tests.append(_owned(found.A, fair.kappa, fair.means[:-1] - 3.0 * fair.c))
 
     error = _between_halves(samples, found) / 4.0
     worst = 4.0 * float(np.max(error))
@@ -274,9 +274,15 @@ def examine(
     return Examination(tuple(tests), error, visible, fit, value)
 
 
+def _in_equal_units(samples: Samples, A: Array) -> Array:
+    """Atoms of white coordinates in those of the data, each row over its standard deviation."""
+    back = samples.whitening.inverse
+    return project(back / np.linalg.norm(back, axis=1)[:, None] @ A)
+
+
 def _between_halves(samples: Samples, found: Found) -> Array:
-    """1 − |correlation|, in data coordinates, of the atoms by the last pass over either half; 2 where there is none."""
-    ends = [project(samples.whitening.inverse @ end.A) for end in found.ends]
+    """1 − |correlation|, in equal units, of the atoms by the last pass over either half; 2 where there is none."""
+    ends = [_in_equal_units(samples, end.A) for end in found.ends]
     return np.nan_to_num(1.0 - np.abs(inner(*ends)), nan=2.0)
 
 
@@ -298,7 +304,7 @@ def _further(
     A1, kappa, h, n = found.blind.A, found.blind.kappa, samples.half, samples.n
     left = covariance_fit(A1)
     few = min(h, 80 * n)
-    level = SampleMoment(samples.rows[:few], samples.scale)
+    level = SampleMoment(samples.rows[rng.choice(h, few, replace=False)], samples.scale)
     c = 0.9 * max(0.0, 1.0 - float(kappa.sum())) / (n * (n + 2))
     starts = np.hstack([level.starts(8, left.residual, rng), left.vectors[:, -min(4, n) :]])
     Q, value, turn = climb(level, starts, c, A1, kappa, steps=6)
@@ -373,8 +379,7 @@ def _second(samples: Samples, found: Found, again: Callable[[Samples], Found]) -
     """In few dimensions much fits by accident: the same search on the other half must find the same atoms."""
     other = again(samples.swapped()).blind.A
     if other.shape[1]:
-        inverse = samples.whitening.inverse
-        near = np.abs(project(inverse @ found.A).T @ project(inverse @ other)).max(axis=1)
+        near = np.abs(_in_equal_units(samples, found.A).T @ _in_equal_units(samples, other)).max(axis=1)
         worst = float(np.max(1.0 - near))
     else:
         worst = 1.0
@@ -420,7 +425,7 @@ def examine_moment(
             "pass more samples; Gaussian coefficients cannot be found at all",
         )
     )
-    tests.append(_owned(kappa, excess))
+    tests.append(_owned(A, kappa, excess))
     fit = covariance_fit(A)
     tests.append(_covariance(fit, COVARIANCE, fit.unexplained < COVARIANCE))
     return tuple(tests), fit

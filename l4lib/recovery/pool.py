@@ -19,7 +19,16 @@ import numpy as np
 
 from l4lib.data import Samples, cubed
 from l4lib.quartic import SymmetricQuartic, inner, random_points, smat, svec
-from l4lib.recovery.cumulants import OWN, FourthPowers, _unit, covariance_fit, fit_cumulants, separated
+from l4lib.recovery.cumulants import (
+    OWN,
+    SAME,
+    FourthPowers,
+    Separation,
+    _unit,
+    covariance_fit,
+    fit_cumulants,
+    separated,
+)
 from l4lib.recovery.search import Found, contraction, finish, nothing
 from l4lib.validate import Array
 
@@ -27,8 +36,8 @@ __all__: list[str] = []
 
 _FIRST, _GROWTH = 40, 4
 """Samples of the first level for each dimension (and a quarter as many for each atom), and from level to level."""
-_SAME, _RAN = 0.9, 0.6
-"""Correlation from which two limits are one, and the turn (sine) of an atom that ran away."""
+_RAN = 0.6
+"""The turn (sine) of an atom that ran away."""
 _REST, _SETTLED = 0.1, 0.15
 """A start rests when a step turns it by less than the first; it has settled if its last turn was below the second."""
 _STEPS, _ROUNDS, _IDLE, _REPAIRS = 10, 8, 2, 3
@@ -125,6 +134,19 @@ class _State:
         self.Q[:, which] = self.A[:, which]
         self.G[:, which] = moment.cubes(self.A[:, which])
 
+    def separate(self, which: np.ndarray, *, anew: bool) -> Separation:
+        """Separate some of the atoms, the others being known; ``anew`` from the points, not from where they are now."""
+        G, Q, c, rest = self.G[:, which], self.Q[:, which], None, ~which
+        if rest.any():
+            n = Q.shape[0]
+            c = (1.0 - float(self.kappa.sum())) / (n * (n + 2.0))
+            z = self.A[:, rest].T @ Q
+            G = G - (self.A[:, rest] * self.kappa[rest]) @ (z * z * z)
+        found = separated(G, Q, None if anew else self.A[:, which], c=c)
+        self.A, self.kappa = self.A.copy(), self.kappa.copy()
+        self.A[:, which], self.kappa[which] = found.A, found.kappa
+        return found
+
     def join(self, moment: FourthPowers, fresh: Array) -> None:
         """Add atoms, and measure there."""
         self.A, self.Q = np.hstack([self.A, fresh]), np.hstack([self.Q, fresh])
@@ -183,8 +205,8 @@ def climb(
 def distinct(Q: Array, value: Array, A: Array) -> Array:
     """The columns of Q that are no atom of A, largest value first, one of each kind."""
     Q = Q[:, np.argsort(-value, kind="stable")]
-    free = np.abs(A.T @ Q).max(axis=0, initial=0.0) < _SAME
-    near = np.abs(Q.T @ Q) >= _SAME
+    free = np.abs(A.T @ Q).max(axis=0, initial=0.0) < SAME
+    near = np.abs(Q.T @ Q) >= SAME
     chosen = []
     for i in range(Q.shape[1]):
         if free[i]:
@@ -255,33 +277,37 @@ def _polish(moment: FourthPowers, state: _State, passes: int, enough: float, see
 
     What a pass turns, the next one turns by the share ``rate`` (:func:`l4lib.recovery.search.contraction`, if the atoms
     were made from the share ``seen`` of the samples); only atoms for which that is much are measured again.
+    Few of them are separated alone, with the others subtracted, and all together again when none moves.
     What runs away, or has no cumulant of its own, is dropped.
     """
-    rate, moved, before = _RATE, np.zeros(state.m, dtype=bool), np.zeros(state.m)
+    rate, moved, turn = _RATE, np.ones(state.m, dtype=bool), np.zeros(state.m)
     for k in range(passes + 1):
-        start: Array | None = state.A
-        for _ in range(_DROPS):
-            if not state.m:
-                return False
-            found = separated(state.G, state.Q, start)
-            state.A, state.kappa, turn = found.A, found.kappa, found.turn
-            good = (turn < _RAN) & found.owns
-            if good.all():
+        before, clean = turn, False
+        many = not 0 < 4 * np.count_nonzero(moved) <= state.m  # then all are separated together
+        for attempt in range(_DROPS):
+            which = moved | many
+            if not which.any():
+                break
+            found, turn = state.separate(which, anew=attempt > 0), before.copy()
+            turn[which] = found.turn
+            good = ~which
+            good[which] = (found.turn < _RAN) & found.owns
+            clean = bool(good.all())
+            if clean:
                 break
             state.keep(good)
-            moved, before, turn, start = moved[good], before[good], turn[good], None
+            moved, before, turn = moved[good], before[good], turn[good]
         if not state.m:
             return False
-        clean = bool(good.all())
         if not k and seen:
             rate = contraction(turn, seen)
-        elif clean and 4 * np.count_nonzero(moved) > state.m:
+        elif k and clean and 4 * np.count_nonzero(moved) > state.m:
             rate = float(np.clip(np.linalg.norm(turn[moved]) / np.linalg.norm(before[moved]), 0.05, 1.0))
         moved = turn > min(0.75, 0.1 / rate) * enough
-        if k == passes or (clean and not moved.any()):
+        if k == passes or (clean and many and not moved.any()):
             break
-        before = turn
-        state.measure(moment, moved)
+        if moved.any():
+            state.measure(moment, moved)
     return clean and not moved.any()
 
 
@@ -362,14 +388,14 @@ def _sizes(first: int, p: int) -> list[int]:
 def by_pool(samples: Samples, wanted: int | None, *, rng: np.random.Generator) -> Found:
     """Search on growing parts of the first half; a pass over both halves finishes the atoms and tests them."""
     n, h = samples.n, samples.half
-    state = _State.empty(n)
+    state, order = _State.empty(n), rng.permutation(h)
     found = nothing(samples)
     for target in _targets(n, wanted, state):
         state.clear()
         before = 0
         for size in _sizes(max(_FIRST * n, _FIRST * target.count // 4), h):
             last = size == h
-            moment = SampleMoment(samples.rows[:size], samples.scale)
+            moment = SampleMoment(samples.rows[:h] if last else samples.rows[np.sort(order[:size])], samples.scale)
             done = _level(moment, state, target, last, rng, seen=before / size if state.m else 0.0)
             before = size
             if state.m and (done or last):

@@ -22,6 +22,8 @@ __all__ = ["Refinement", "refine_dictionary", "sparse_codes"]
 
 _ROUGH, _FINE = 0.3, 1e-8
 """Largest and smallest residual of a sample, relative to its norm, that counts as explained."""
+_DRAWS = 2
+"""Draws of samples: on one in twenty the rounds do not settle."""
 _QUIET = 0.05
 """Samples below this share of the root mean square norm are not used."""
 _COARSE_CODE = 0.05
@@ -164,8 +166,9 @@ def refine_dictionary(
     Returns
     -------
     Refinement
-        With ``converged`` False and the atoms as they came if too few samples can be explained (two for each atom, and
-        each atom in three), if the codes leave more than 2.5 % of a typical sample, or if the rounds do not settle.
+        With ``converged`` False and the atoms as they came if, on two draws of samples, too few can be explained (two
+        for each atom, and each atom in three), the codes leave more than 2.5 % of a typical sample, or the rounds do
+        not settle.
 
     Raises
     ------
@@ -191,8 +194,17 @@ def refine_dictionary(
     size = max(3000, 40 * m) if samples is None else as_count(samples, "samples")
     norms = np.linalg.norm(data, axis=0)
     loud = np.flatnonzero(norms > _QUIET * np.sqrt(np.mean(norms * norms)))
-    used = data[:, as_rng(rng).permutation(loud)[:size]]
-    rounds, tol = as_count(iterations, "iterations"), as_tolerance(tol, "tol")
+    rng, rounds, tol = as_rng(rng), as_count(iterations, "iterations"), as_tolerance(tol, "tol")
+    for _ in range(_DRAWS):
+        refined = _rounds(data[:, rng.permutation(loud)[:size]], start, limit, rounds, tol)
+        if refined.converged:
+            break
+    return refined
+
+
+def _rounds(used: Array, start: Array, limit: int, rounds: int, tol: float) -> Refinement:
+    """Coding and least squares in turn, on these samples."""
+    m = start.shape[1]
     atoms = start
     scales = np.full(m, _ROUGH)
     # Coarse codes until the atoms stand still: finer ones would use spare atoms to absorb their errors. Then fine ones.

@@ -17,6 +17,10 @@ __all__ = ["Recovery"]
 
 _PASSES, _LEFT = 12, 0.02
 """Passes over all samples at most, and the forecast turn of further ones that is not worth them (sine of the angle)."""
+_EASY = 8
+"""Steps of the equations of a pass up to which the forecast of the rate holds: incoherent atoms need two to seven."""
+_STEPS, _TOL = 60, 0.01
+"""The equations of these passes are solved nearly exactly, which costs no data."""
 
 
 @dataclass(frozen=True)
@@ -119,21 +123,24 @@ def contraction(turn: Array, seen: float) -> float:
 def finish(samples: Samples, first: Array, seen: int, *, starts: int) -> Found:
     """Separate on all samples what ``seen`` of the first half gave, until further passes are forecast to change little.
 
-    If each pass turns the atoms by the same share of what the one before did, those to come turn them by at most the
-    last turn times rate/(1 − rate); only atoms for which that is much are measured again.
+    If each pass turns an atom by the same share of what the one before did, those to come turn it by at most the last
+    turn times rate/(1 − rate); only atoms for which that is much are measured again, and once those that another atom
+    is near to, for which no forecast holds.
     """
     last = Halves.at(samples, first)
-    blind, found = separated(last.first, first), separated(last.together(samples), first)
-    rate = contraction(found.turn, seen / samples.size)
+    blind = separated(last.first, first, steps=_STEPS, tol=_TOL)
+    found = separated(last.together(samples), first, steps=_STEPS, tol=_TOL)
+    rate = np.full(first.shape[1], contraction(found.turn, seen / samples.size))
+    measured = found.steps <= _EASY
     for _ in range(_PASSES - 1):
-        moved, before = found.turn * rate / (1.0 - rate) > _LEFT, found.turn
+        moved, before = (found.turn * rate / (1.0 - rate) > _LEFT) | (not measured), found.turn
         if not moved.any() or not np.isfinite(before).all():
             break
         last = last.again(samples, found.A, moved)
-        found = separated(last.together(samples), last.Q, found.A)
-        if 4 * np.count_nonzero(moved) >= moved.size:
-            rate = float(np.clip(np.linalg.norm(found.turn[moved]) / np.linalg.norm(before[moved]), 0.02, 0.9))
-    return Found(found.A, blind, last, last.ends(found.A), starts, float(found.turn.max()) * rate / (1.0 - rate))
+        found = separated(last.together(samples), last.Q, found.A, steps=_STEPS, tol=_TOL)
+        rate[moved], measured = np.clip(found.turn[moved] / np.maximum(before[moved], 1e-300), 0.02, 0.9), True
+    ahead = float(np.max(found.turn * rate / (1.0 - rate))) + found.left
+    return Found(found.A, blind, last, last.ends(found.A), starts, ahead)
 
 
 @dataclass(frozen=True)
@@ -151,8 +158,8 @@ class Recovery:
     evidence : tuple of Test
         What was tested, with the value, the limit, a sentence and advice; see ``l4lib.recovery.examination``.
     error : ndarray, shape (m,)
-        Estimated 1 − |correlation| of each atom with the truth: a quarter of that of two atoms made from the two halves
-        of the samples.
+        Estimated 1 − |correlation| of each atom with the truth, the rows in equal units: a quarter of that of two atoms
+        made from the two halves of the samples.
         A bias that both halves share is not seen; NaN from moments alone.
     visible : float
         The least fourth cumulant, as a multiple of the median one, that a further atom would need to be seen with three

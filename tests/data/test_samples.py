@@ -46,6 +46,43 @@ def test_quiet_samples_are_left_out():
     assert of(Y).loud < 0.81
 
 
+def test_quiet_and_loud_samples_give_their_places_to_the_last():
+    Y = DATA.Y.copy()
+    Y[:, 5::50] = 0
+    Y[:, 7::1000] *= 60
+    samples = of(Y, pairs=False)
+    white = samples.whitening.W @ (Y - samples.mean[:, None])
+    norms = np.linalg.norm(white, axis=0)
+    kept = norms[(norms > 0.05 * np.sqrt(12)) & (norms < 20 * np.median(norms))]
+    count = samples.size - 3
+    assert abs(samples.size - kept.size) <= 3 and count < 20_000 - 410  # the median is that of some
+    assert np.allclose(np.sort(samples.norms)[:count], np.sort(kept)[:count], rtol=1e-4)
+    assert np.allclose(np.linalg.norm(samples.rows, axis=1) ** 2, samples.norms, rtol=1e-4)
+
+
+def test_either_half_has_all_times():
+    """Sources that drift: every twentieth of the time is about equally in both halves, a few samples at a time."""
+    loud = np.repeat(1.1 ** np.arange(20), 13_000)
+    samples = of(np.random.default_rng(8).standard_normal((3, loud.size)) * loud)
+    energy = samples.norms / np.sqrt(3)
+    first, second = np.sort(energy[: samples.half]), np.sort(energy[samples.half :])
+    for share in (0.2, 0.5, 0.8):
+        assert first[int(share * first.size)] == pytest.approx(second[int(share * second.size)], rel=0.03)
+    ramp = of(np.vstack([np.arange(300_000.0), np.random.default_rng(9).standard_normal(300_000)]), pairs=False)
+    times = ramp.rows[:, 0] * np.sqrt(ramp.norms)
+    near = np.abs(np.diff(times)) < 0.01 * np.ptp(times)
+    assert 0.9 < np.mean(near) < 0.995  # neighbours stay together in blocks, and only in blocks
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e20])
+@pytest.mark.parametrize("offset", [0.0, 3.0, 1e6])
+def test_mean_and_units_change_nothing(scale, offset):
+    """Subtracted by the product in single precision, or before it in double precision if that would lose digits."""
+    plain, moved = of(DATA.Y), of(scale * (DATA.Y + offset))
+    assert moved.size == plain.size
+    assert np.allclose(moved.rows, plain.rows, atol=1e-3 if offset == 1e6 else 1e-5)
+
+
 def test_pairs_are_symmetric():
     X = np.abs(np.random.default_rng(4).standard_normal((18, 20_000))) * (
         np.random.default_rng(5).random((18, 20_000)) < 0.1

@@ -132,6 +132,17 @@ def test_the_error_is_estimated():
     assert 0.5 < np.median(ratios) < 2
 
 
+def test_the_units_of_rows_change_no_evidence():
+    data = make_odl((12, 16), 4000, 0.1, rng=np.random.default_rng(0))
+    units = np.logspace(0, 6, 12)[:, None]
+    plain, scaled = recovered(data.Y, 16), recovered(units * data.Y, 16)
+    assert plain.complete
+    for one, other in zip(plain.evidence, scaled.evidence, strict=True):
+        assert (one.name, one.passed) == (other.name, other.passed)
+        assert other.value == pytest.approx(one.value, rel=1e-2, abs=1e-4)
+    assert scaled.error == pytest.approx(plain.error, rel=1e-2)
+
+
 def test_the_report_names_the_first_failure_and_its_advice():
     data = make_odl((8, 10), 4000, 0.1, rng=np.random.default_rng(9))
     found = recovered(data.Y, 10)

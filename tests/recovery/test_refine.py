@@ -6,7 +6,7 @@ import pytest
 from l4lib import make_odl, match_atoms, recover_dictionary
 from l4lib.experiments import read_benchmark
 from l4lib.quartic import project, random_points
-from l4lib.recovery import refine_dictionary, sparse_codes
+from l4lib.recovery import refine, refine_dictionary, sparse_codes
 from l4lib.recovery.restarts import coarse_ends
 
 
@@ -115,3 +115,19 @@ def test_what_the_recorded_benchmark_says():
     assert all(row["wrong and complete"] == 0 for row in parts["honesty"])
     stream = parts["streaming"]
     assert stream["complete"] and stream["max_error"] < 1e-4
+
+
+def test_where_the_rounds_do_not_settle_other_samples_are_drawn(monkeypatch):
+    data = make_odl((12, 18), 20_000, 0.1, rng=np.random.default_rng(0))
+    rough = project(data.A + 0.01 * np.random.default_rng(1).standard_normal(data.A.shape))
+    whole, draws = refine._rounds, []
+
+    def once_in_vain(used, start, limit, rounds, tol):
+        draws.append(used)
+        return whole(used, start, limit, 1 if len(draws) == 1 else rounds, tol)
+
+    monkeypatch.setattr(refine, "_rounds", once_in_vain)
+    fine = refine_dictionary(data.Y, rough, rng=np.random.default_rng(2))
+    assert fine.converged and len(draws) == 2 and not np.array_equal(*draws)
+    draws.clear()
+    assert not refine_dictionary(data.Y[:, :60], rough, rng=np.random.default_rng(3)).converged and len(draws) == 2

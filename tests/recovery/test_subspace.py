@@ -140,10 +140,10 @@ def test_directions_are_biased_and_tempered_samples_are_better_than_both():
 
 @pytest.mark.claim("subspace-recovery")
 def test_the_second_opinion_where_limits_are_not_atoms():
-    """m = 18 in eight dimensions: the pool says that it failed, and the subspace finds every atom."""
-    data = make_odl((8, 18), 50_000, 0.1, rng=np.random.default_rng(5003))
-    pool = recover_dictionary(data.Y, 18, rng=np.random.default_rng(3), route="pool")
-    found = recover_dictionary(data.Y, 18, rng=np.random.default_rng(3)).require_complete()
+    """m = 22 in eight dimensions: the pool says that it failed, and the subspace finds every atom."""
+    data = make_odl((8, 22), 50_000, 0.1, rng=np.random.default_rng(5003))
+    pool = recover_dictionary(data.Y, 22, rng=np.random.default_rng(3), route="pool")
+    found = recover_dictionary(data.Y, 22, rng=np.random.default_rng(3)).require_complete()
     assert not pool.complete and found.route == "subspace"
     assert match_atoms(found.A, data.A).max_error < 1e-2
     with pytest.raises(ValueError, match="'subspace' needs n_atoms"):
