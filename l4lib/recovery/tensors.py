@@ -5,26 +5,27 @@ A unit vector q with svec(qqᵀ) in V is an atom, if the atoms are generic and n
 The defect ‖qqᵀ − Π(qqᵀ)‖ of many random points is reduced together, first by the power map of F(q) = ‖Π(qqᵀ)‖², which
 is global, then by Gauss–Newton steps, which are quadratic (claim ``gauss-newton-polish``).
 Found atoms are removed from the span: D⁻¹v_k is orthogonal to every v_j but v_k (claim ``tensor-deflation``), so that
-the next points see only what is missing.
+the next points see only what is missing; the last n atoms come from two matrices (claim ``tensor-pencil``).
 Polishing always uses the whole span, so that errors do not add up over the rounds.
 
 References
 ----------
 The use of F, and its deflation one atom at a time, are the subspace power method of Kileel and Pereira,
-arXiv:1912.04007.
+arXiv:1912.04007; two matrices that are diagonalised together, Leurgans, Ross and Abel, SIAM J. Matrix Anal. Appl. 14
+(1993) 1064–1083.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import lapack, lu_factor, lu_solve
+from scipy.linalg import blas, lapack, solve_triangular
 
-from l4lib.quartic import LARGEST_N, SymmetricQuartic, inner, pairs, project, random_points, smat, svec
-from l4lib.validate import Array, as_array, as_count, as_dictionary, as_rng, as_tolerance
+from l4lib.quartic import SymmetricQuartic, inner, pairs, project, random_points
+from l4lib.recovery.unfold import unfold
+from l4lib.validate import Array, as_count, as_rng, as_tolerance
 
 __all__ = ["Decomposition", "decompose", "rank_limit"]
 
@@ -36,8 +37,12 @@ _EXACT, _LARGEST = 1e-10, 0.1
 """The defect of an atom of an exact tensor, and the largest, whatever the noise."""
 _SAME = 1 - 1e-6
 """Correlation from which two points count as one atom."""
-_POINTS = 32
-"""Points at a time in Gauss–Newton steps, which bounds the n × k matrices in memory."""
+_ENTRIES = 1 << 17
+"""Entries of the n × k matrices of Gauss–Newton steps at a time."""
+_MOMENTUM = 0.7
+"""How much of its last step a climbing point takes again, before the power map."""
+_SETTLED = 1 - 5e-5
+"""The cosine of the turn, a hundredth, from which a climbing point is left to Gauss–Newton."""
 _IDLE = 6
 """Rounds without a new atom after which the search ends."""
 _ISOLATED = 1e-5
@@ -89,7 +94,7 @@ class Decomposition:
     complete : bool
         Whether there are as many atoms as the rank, all isolated, and nothing of T is left beyond the tolerance.
     starts, rounds : int
-        Random points that were used, and in how many rounds.
+        Random points that climbed, and how many rounds it took, those without points included.
     """
 
     A: Array
@@ -143,7 +148,7 @@ def decompose(
 
     References
     ----------
-    Claims ``tensor-deflation``, ``gauss-newton-polish``, ``trisecant``.
+    Claims ``tensor-deflation``, ``tensor-pencil``, ``gauss-newton-polish``, ``trisecant``.
 
     Examples
     --------
@@ -157,19 +162,19 @@ def decompose(
     """
     rng, tol, limit = as_rng(rng), as_tolerance(tol, "tol"), as_count(max_rounds, "max_rounds")
     wanted = None if m is None else as_count(m, "m")
-    n, unfolded = _unfold(T, rng, tol)
-    scale = float(np.linalg.norm(unfolded))
+    n, D = unfold(T, rng, tol)
+    scale = float(np.linalg.norm(D))
     if scale == 0.0:
         raise ValueError("T: expected a nonzero tensor, got zeros")
-    D = unfolded * (1.0 / scale)
+    D *= 1.0 / scale
     if wanted is not None and wanted > rank_limit(n):
         raise ValueError(f"m: {_too_many(wanted, n)}")
     span = _range(D, n, wanted, tol, rng)
     dimension = span.directions()
     if span.rank > rank_limit(dimension):
         raise ValueError(f"T: {_too_many(span.rank, dimension)}")
-    atoms, starts, rounds = _search(span, limit, rng)
-    return _report(D, scale, span, atoms, tol, starts, rounds)
+    atoms, nus, starts, rounds = _search(span, limit, rng)
+    return _report(D, scale, span, atoms, nus, tol, starts, rounds)
 
 
 def _too_many(rank: int, n: int) -> str:
@@ -179,101 +184,20 @@ def _too_many(rank: int, n: int) -> str:
     )
 
 
-def _unfold(T: Any, rng: np.random.Generator, tol: float) -> tuple[int, Array]:
-    """The dimension and the matrix on symmetric pairs, if the tensor is symmetric."""
-    if isinstance(T, tuple):
-        if len(T) != 2:
-            raise ValueError(f"T: expected a tuple of atoms and weights, got one of length {len(T)}")
-        A = as_dictionary(T[0], "A")
-        weights = as_array(T[1], "weights", ndim=1, shape="(N,)")
-        if weights.size != A.shape[1]:
-            raise ValueError(f"weights: expected one for each of {A.shape[1]} atoms, got {weights.size}")
-        _check_size(A.shape[0])
-        V = svec(A)
-        D = (V * weights) @ V.T
-        _check_scale(D)
-        # Weights may cancel; what rounding leaves then is no tensor.
-        rounding = 1e-14 * float(np.sum(np.abs(weights) * inner(V, V)))
-        return A.shape[0], D if np.linalg.norm(D) > rounding else np.zeros_like(D)
-    if isinstance(T, SymmetricQuartic):
-        n, d = T.n, T.n * (T.n + 1) // 2
-        _check_size(n)
-        D = as_array(T.D, "T.D", ndim=2, shape=f"({d}, {d})")
-        if D.shape != (d, d):
-            raise ValueError(f"T.D: expected shape ({d}, {d}) for n = {n}, got {D.shape}")
-        _check_scale(D)
-        i, j, weight = pairs(n)
-        w = _probe(n, rng)
-        lift = np.zeros((d, n))
-        lift[np.arange(d), i] += w[j] / weight
-        lift[np.arange(d), j] += np.where(i == j, 0.0, w[i] / weight)
-        first, last = smat(D @ lift, n), smat(D.T @ lift, n)
-        _refuse_asymmetric(first, last, tol)
-        return n, (D + D.T) / 2.0
-    tensor = as_array(T, "T", ndim=4, shape="(n, n, n, n)")
-    n = tensor.shape[0]
-    if tensor.shape != (n, n, n, n):
-        raise ValueError(f"T: expected shape (n, n, n, n), got {tensor.shape}")
-    _check_size(n)
-    _check_scale(tensor)
-    w = _probe(n, rng)
-    first = (tensor.reshape(-1, n) @ w).reshape(n, n, n)
-    last = (w @ tensor.reshape(n, -1)).reshape(n, n, n)
-    _refuse_asymmetric(first, last, tol)
-    i, j, weight = pairs(n)
-    columns, D = i * n + j, np.empty((i.size, i.size))
-    for row, block in enumerate(tensor.reshape(n, n, n * n)):
-        here = slice(*np.searchsorted(i, (row, row + 1)))
-        np.take(block[row:], columns, axis=1, out=D[here], mode="clip")
-    D *= weight
-    D *= weight[:, None]
-    return n, D
-
-
-def _check_size(n: int) -> None:
-    if n > LARGEST_N:
-        raise ValueError(f"T: expected n <= {LARGEST_N}, as a matrix with n(n+1)/2 rows is stored, got n = {n}")
-
-
-def _check_scale(values: Array) -> None:
-    """Squares must neither overflow nor vanish, in which case no comparison below would be true."""
-    largest = max(float(values.max()), -float(values.min()))
-    if not (largest == 0.0 or 1e-100 < largest < 1e100):
-        raise ValueError(f"T: expected entries of size 1e-100 to 1e100, got {largest:.1e} as the largest; scale it")
-
-
-def _probe(n: int, rng: np.random.Generator) -> Array:
-    """A vector that sees every entry: a tensor is symmetric if two contractions with a generic one are."""
-    probe: Array = rng.uniform(1.0, 2.0, n) * rng.choice([-1.0, 1.0], n)
-    return probe
-
-
-def _refuse_asymmetric(first: Array, last: Array, tol: float) -> None:
-    """T(·,·,·,w) and T(w,·,·,·) must agree and be symmetric: the cycle and the permutations of three generate all."""
-    size = max(float(np.linalg.norm(first)), float(np.linalg.norm(last)))
-    gap = max(float(np.linalg.norm(first - other)) for other in (last, first.swapaxes(0, 1), first.swapaxes(1, 2)))
-    if gap > 10.0 * max(tol, 1e-12) * size:
-        raise ValueError(
-            "T: expected a symmetric tensor, got one whose contractions with a random vector differ between its axes "
-            f"by {gap / size:.1e} of their norm; symmetrise it, or raise tol"
-        )
-
-
 class _Span:
-    """The range of D: an orthonormal basis V, the matrix of D on it, and the defect that an atom may have."""
+    """The range of D: an orthonormal basis V, the inverse of D on it, and the defect that an atom may have."""
 
-    def __init__(self, n: int, V: Array, inside: Array, allowed: float) -> None:
-        self.n, self.V, self.rank, self.allowed = n, V, V.shape[1], allowed
-        self._pairs = i, j, _ = pairs(n)
+    def __init__(self, n: int, V: Array, inverse: Array, allowed: float) -> None:
+        self.n, self.V, self.rank, self.inverse, self.allowed = n, V, V.shape[1], inverse, allowed
+        self.pairs = i, j, _ = pairs(n)
         index = np.empty((n, n), dtype=np.intp)
         index[i, j] = index[j, i] = np.arange(i.size)
-        self._index = index.ravel()
-        self._factors = lu_factor(inside, check_finite=False)
+        self.index = index.ravel()
         self.matrices = self.square(V).reshape(n, -1)
 
     def lift(self, Q: np.ndarray) -> np.ndarray:
         """The svec of qqᵀ for each column, as :func:`svec`, which would make the pairs anew."""
-        i, j, weight = self._pairs
+        i, j, weight = self.pairs
         V: np.ndarray = Q[i]
         V *= Q[j]
         V *= weight.astype(Q.dtype)[:, None]
@@ -281,40 +205,45 @@ class _Span:
 
     def square(self, V: np.ndarray) -> np.ndarray:
         """Columns on symmetric pairs as columns on all pairs, shape (n², k)."""
-        return (V / self._pairs[2].astype(V.dtype)[:, None])[self._index]
+        return (V / self.pairs[2].astype(V.dtype)[:, None])[self.index]
 
     def directions(self) -> int:
         """The dimension of the span of the atoms: of the columns of all matrices in V."""
         values = np.linalg.eigvalsh(self.matrices @ self.matrices.T)
         return int(np.count_nonzero(values > 1e-10 * values[-1]))
 
-    def dual(self, atoms: Array) -> Array:
-        """D⁻¹v for the atoms, in coordinates of V: orthogonal to the coordinates of all other atoms."""
-        duals: Array = lu_solve(self._factors, self.V.T @ self.lift(atoms), check_finite=False)
-        return duals
-
-    def defects(self, Q: Array) -> Array:
-        """‖svec(qqᵀ) − Π svec(qqᵀ)‖ for each unit column, without cancellation."""
+    def project(self, Q: Array) -> tuple[Array, Array]:
+        """The defect of each unit column, and Π(qqᵀ) q."""
         lifted = self.lift(Q)
-        gaps: Array = np.linalg.norm(lifted - self.V @ (self.V.T @ lifted), axis=0)
-        return gaps
+        inside = self.V @ (self.V.T @ lifted)
+        images: Array = np.einsum("ijr,jr->ir", self.square(inside).reshape(self.n, self.n, -1), Q)
+        lifted -= inside
+        return np.sqrt(inner(lifted, lifted)), images
 
-    def finish(self, Q: Array) -> tuple[Array, Array]:
-        """A last Gauss–Newton step from each column, and lower bounds of ν there.
+    def settle(self, Q: Array) -> tuple[Array, Array, Array]:
+        """Points near atoms to rounding: a Gauss–Newton step, then two with its inverse.
 
-        ν² is the least eigenvalue of I − 2PWWᵀP on the complement of q, where its inverse is M⁻¹ − uuᵀ/⟨q, u⟩ with
-        M = I − 2WWᵀ and u = M⁻¹q; the Frobenius norm of that is at least 1/ν².
+        Returns the points, their defects before the last step, and lower bounds of their ν.
+        ν² is the least eigenvalue of I − 2PWWᵀP on the complement of q, where its inverse is N = M⁻¹ − uuᵀ/⟨q, u⟩ with
+        M = I − 2WWᵀ and u = M⁻¹q, so that the Frobenius norm of N is at least 1/ν²; and ν changes by at most twice what
+        q moves (the last paragraph of the proof of the same claim).
         """
-        ends, nus = Q.copy(), np.empty(Q.shape[1])
-        for start in range(0, Q.shape[1], _POINTS):
-            q = np.ascontiguousarray(Q[:, start : start + _POINTS].T)
+        n, r = Q.shape
+        begin, N, ends = Q, np.empty((r, n, n)), np.empty((r, n))
+        for here in _chunks(r, n * self.rank):
+            q = np.ascontiguousarray(Q[:, here].T)
             inverse = np.linalg.inv(_normal_matrices(self.matrices, q, self.rank))
             u = np.matmul(inverse, q[:, :, None])[:, :, 0]
-            height = _away_from_zero(np.einsum("ri,ri->r", q, u))
-            inverse -= u[:, :, None] * (u / height[:, None])[:, None, :]
-            nus[start : start + _POINTS] = np.maximum(np.linalg.norm(inverse, axis=(1, 2)), 1.0) ** -0.5
-            ends[:, start : start + _POINTS] = (q + u / height[:, None]).T
-        return project(ends), nus
+            over = u / _away_from_zero(np.einsum("ri,ri->r", q, u))[:, None]
+            N[here] = inverse - u[:, :, None] * over[:, None, :]
+            ends[here] = _step(q, 0.5 * (over - q))[0]
+        Q = ends.T
+        for _ in range(2):
+            defects, images = self.project(Q)
+            images -= Q * inner(Q, images)
+            Q = _step(Q.T, np.matmul(N, images.T[:, :, None])[:, :, 0])[0].T
+        nus = 1.0 / np.sqrt(np.maximum(np.linalg.norm(N, axis=(1, 2)), 1.0)) - 2.0 * np.linalg.norm(Q - begin, axis=0)
+        return Q, defects, np.maximum(nus, 0.0)
 
 
 def _range(D: Array, n: int, m: int | None, tol: float, rng: np.random.Generator) -> _Span:
@@ -323,14 +252,18 @@ def _range(D: Array, n: int, m: int | None, tol: float, rng: np.random.Generator
     for columns in (4 * n, (4 * d) // 5) if m is None else (m + _EXTRA,):
         if columns > 0.8 * d:
             break
-        # Columns of R beyond the rank are rounding; if none or too few are, the sketch says nothing.
-        qr, tau, _, _ = lapack.dgeqrf(D @ rng.standard_normal((d, columns)), lwork=64 * columns)
+        # Columns of the triangle beyond the rank are rounding; if none or too few are, the sketch says nothing.
+        sketch = rng.uniform(-1.0, 1.0, (d, columns))
+        image = D @ sketch
+        qr, tau, _, _ = lapack.dgeqrf(image, lwork=64 * columns)
         diagonal = np.abs(np.diag(qr))
         rank = int(np.flatnonzero(diagonal > _ROUNDING * diagonal.max())[-1]) + 1
         seen = m is None or rank == m
         if seen and rank + _EXTRA <= columns and diagonal[:rank].min() > 100 * tol * diagonal.max():
             V, _, _ = lapack.dorgqr(qr[:, :rank], tau[:rank], lwork=64 * rank)
-            return _Span(n, V, V.T @ (D @ V), _allowed(0.0, diagonal[:rank].min() / diagonal.max()))
+            # From DS = VR on the first columns follows R = (VᵀDV)(VᵀS): the inverse of D on V is (VᵀS)R⁻¹.
+            inverse = solve_triangular(qr[:rank, :rank], sketch[:, :rank].T @ V, trans=1).T
+            return _Span(n, V, inverse, _allowed(0.0, diagonal[:rank].min() / diagonal.max()))
     values, vectors = np.linalg.eigh(D)
     order = np.argsort(-np.abs(values), kind="stable")
     sizes = np.abs(values[order])
@@ -342,94 +275,130 @@ def _range(D: Array, n: int, m: int | None, tol: float, rng: np.random.Generator
             "repeat or whose squares are dependent count once"
         )
     left = float(sizes[rank]) if rank < d else 0.0
-    V = np.ascontiguousarray(vectors[:, order[:rank]])
-    return _Span(n, V, np.diag(values[order[:rank]]), _allowed(left / sizes[0], sizes[rank - 1] / sizes[0]))
+    inverse, V = np.diag(1.0 / values[order[:rank]]), vectors[:, order[:rank]]
+    return _Span(n, V, inverse, _allowed(left / sizes[0], sizes[rank - 1] / sizes[0]))
 
 
 def _allowed(left: float, least: float) -> float:
     """The defect of an atom in a range that noise or rounding has turned: their size over the least eigenvalue."""
-    return float(min(max(_EXACT, (4.0 * left + 100.0 * np.finfo(float).eps) / least), _LARGEST))
+    return float(min(max(_EXACT, (4.0 * left + 1000.0 * np.finfo(float).eps) / least), _LARGEST))
 
 
-def _search(span: _Span, limit: int, rng: np.random.Generator) -> tuple[Array, int, int]:
-    """Rounds of random starts, each on what the last has left of the span, polished on all of it."""
+def _search(span: _Span, limit: int, rng: np.random.Generator) -> tuple[Array, Array, int, int]:
+    """Rounds of points, each on what the last has left of the span, polished on all of it; atoms, their ν, counts.
+
+    The points are random and climb; once at most n atoms are left, two matrices give them at once.
+    """
     n, m = span.n, span.rank
-    found, rest = np.empty((n, 0)), span.V
-    turned: Array | None = None
+    found, nus, rest, turned = np.empty((n, 0)), np.empty(0), span.V, np.eye(m)
     starts = rounds = idle = 0
-    whole = span.matrices.reshape(n, n, m)
     while found.shape[1] < m and idle < _IDLE and rounds < limit:
-        missing = m - found.shape[1]
-        r = min(max(32 * (1 + idle), missing * (1 + idle) // 2), 512)
-        starts, rounds = starts + r, rounds + 1
-        small = rest.astype(np.float32)
-        Q, F = _climb(span, small, random_points(n, r, rng=rng))
-        Q = _distinct(Q[:, F > 0.9], found[:, :0], 0.98 if not idle else 1 - 1e-4)
+        missing, rounds = m - found.shape[1], rounds + 1
+        if missing <= n and not idle:
+            Q = _pencil(span.square(rest).reshape(n, n, missing), rng)
+        else:
+            # Points that find each of m atoms alike leave n after m log(m/n); far beyond m too few find a new one.
+            r = min(max(int(missing * min(1.3, 1.25 * np.log(missing / n))), 32 * (1 + idle), missing * idle), 512)
+            starts += r
+            small = rest.astype(np.float32)
+            Q, F = _climb(span, small, random_points(n, r, rng=rng))
+            Q = Q[:, F > 0.9]
+            Q = Q[:, _distinct(Q, found[:, :0], 0.98 if not idle else 1 - 1e-4)]
+            Q = project(_newton(span.square(small).reshape(n, -1), Q, 3, 1e-2).astype(np.float64))
+        new = np.empty(0, dtype=np.intp)
         if Q.shape[1]:
-            matrices = span.square(small).reshape(n, n, -1)
-            Q = _newton(matrices, Q.astype(np.float32), 2)[0].astype(np.float64)
-            Q, step = _newton(whole, project(Q), 1)
-            defects = span.defects(Q)
-            slow = (defects > span.allowed) & (defects < 0.1) | (step > 1e-6)
-            if slow.any():
-                Q[:, slow], step[slow] = _newton(whole, Q[:, slow], 8 * (1 + idle))
-            Q = Q[:, (span.defects(Q) <= span.allowed) & (step <= 1e-6)]
-        new = _distinct(Q, found, _SAME)[:, :missing]
-        idle = 0 if new.shape[1] else idle + 1
-        if not new.shape[1]:
+            Q, defects, nu = span.settle(Q)
+            slow = (defects > span.allowed) & (defects < 0.1)
+            if idle or 2 * np.count_nonzero(slow) > slow.size:
+                Q[:, slow] = _newton(span.matrices, Q[:, slow], 8 * (1 + idle), 1e-9)
+                Q[:, slow], defects[slow], nu[slow] = span.settle(Q[:, slow])
+            good = np.flatnonzero(defects <= span.allowed)
+            new = good[_distinct(Q[:, good], found, _SAME)][:missing]
+            rough = new[defects[new] > _EXACT]
+            Q[:, rough], _, nu[rough] = span.settle(Q[:, rough])
+        idle = 0 if new.size else idle + 1
+        if not new.size:
             continue
-        found = np.hstack([found, new])
+        found, nus = np.hstack([found, Q[:, new]]), np.append(nus, nu[new])
         if found.shape[1] < m:
-            duals = span.dual(new)
-            duals = duals if turned is None else turned.T @ duals
-            complement = _complement(duals)
-            rest = rest @ complement
-            turned = complement if turned is None else turned @ complement
-    return found, starts, rounds
+            complement = _complement(turned.T @ (span.inverse @ (span.V.T @ span.lift(Q[:, new]))))
+            rest, turned = rest @ complement, turned @ complement
+    return found, nus, starts, rounds
+
+
+def _pencil(B: np.ndarray, rng: np.random.Generator) -> Array:
+    """The atoms of a span of k <= n matrices, if they are independent: two of its matrices diagonalise together."""
+    X, Y = np.moveaxis(B @ rng.standard_normal((B.shape[2], 2)), 2, 0)
+    values, U = np.linalg.eigh(X)
+    order = np.argsort(-np.abs(values))[: B.shape[2]]
+    values, U = values[order], U[:, order]
+    if np.abs(values[-1]) < 1e-10 * np.abs(values[0]):  # dependent, so that nothing is to be read off
+        return np.empty((len(X), 0))
+    image = Y @ U
+    return project(np.real(image @ np.linalg.eig(U.T @ image / values[:, None])[1]))
 
 
 def _climb(span: _Span, V: np.ndarray, Q: Array) -> tuple[Array, Array]:
-    """The power map of F on the span of V until a point turns by at most 2e-2; the points and their F."""
+    """The power map of F on the span of V, with momentum, until points turn by a hundredth; points, and F before."""
     n, r = Q.shape
-    points, F, active = Q.astype(V.dtype), np.zeros(r), np.arange(r)
+    i, j, weight = span.pairs
+    up, down = V * weight.astype(V.dtype)[:, None], V / weight.astype(V.dtype)[:, None]
+    points = Q.astype(V.dtype)
+    before, F, active = points.copy(), np.zeros(r), np.arange(r)
     for _ in range(200):
-        turns = np.empty(active.size)
+        cosines = np.empty(active.size)
         for start in range(0, active.size, 256):
             part = active[start : start + 256]
             q = points[:, part]
-            c = V.T @ span.lift(q)
-            F[part] = inner(c, c)
-            image = np.einsum("ijr,jr->ir", span.square(V @ c).reshape(n, n, -1), q)
-            image /= np.maximum(np.linalg.norm(image, axis=0), np.finfo(np.float32).tiny)
-            cosine = np.einsum("ij,ij->j", image, q)
-            turns[start : start + 256] = np.sqrt(np.clip(1.0 - cosine * cosine, 0.0, None))
-            points[:, part] = image
-        active = active[turns > 2e-2]
+            y = q + _MOMENTUM * (q - before[:, part])
+            y /= np.sqrt(inner(y, y))
+            lifted = y[i]
+            lifted *= y[j]
+            c = up.T @ lifted
+            images = np.einsum("ijr,jr->ir", (down @ c)[span.index].reshape(n, n, -1), y)
+            images /= np.maximum(np.sqrt(inner(images, images)), np.finfo(np.float32).tiny)
+            cosines[start : start + 256] = inner(images, y)
+            F[part], before[:, part], points[:, part] = inner(c, c), q, images
+        active = active[cosines < _SETTLED]
         # The last few would be slow; the next round has other starts.
-        if active.size <= 0.1 * r:
+        if active.size <= 0.2 * r:
             break
-    return points.astype(np.float64), F
+    return points, F
 
 
-def _newton(matrices: np.ndarray, Q: np.ndarray, steps: int) -> tuple[np.ndarray, Array]:
-    """Gauss–Newton steps for ‖qqᵀ − Π(qqᵀ)‖ on the sphere, and the length of each point's last step.
+def _chunks(r: int, size: int) -> list[slice]:
+    """Slices of r points whose matrices, of so many entries each, fit a cache."""
+    step = max(8, _ENTRIES // size)
+    return [slice(start, start + step) for start in range(0, r, step)]
+
+
+def _step(q: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of q after steps of at most 0.3, and how long the steps were meant to be."""
+    length = np.sqrt(np.einsum("ri,ri->r", step, step))
+    q = q + step * np.minimum(1.0, 0.3 / np.maximum(length, 1e-30))[:, None].astype(q.dtype)
+    q /= np.sqrt(np.einsum("ri,ri->r", q, q))[:, None]
+    return q, length
+
+
+def _newton(B: np.ndarray, Q: np.ndarray, steps: int, enough: float) -> np.ndarray:
+    """Gauss–Newton steps for ‖qqᵀ − Π(qqᵀ)‖ on the sphere, until they are short enough.
 
     With W = [B_1 q ... B_k q] for a basis B of the span and u = (I − 2WWᵀ)⁻¹q the step is (u/⟨q, u⟩ − q)/2.
     """
-    n, _, k = matrices.shape
-    B, Q, last = matrices.reshape(n, n * k), Q.copy(), np.zeros(Q.shape[1])
-    for start in range(0, Q.shape[1], _POINTS):
-        q = np.ascontiguousarray(Q[:, start : start + _POINTS].T)
-        for _ in range(steps):
+    n, k = B.shape[0], B.shape[1] // B.shape[0]
+    Q = Q.copy()
+    active = np.arange(Q.shape[1])
+    for _ in range(steps):
+        long = np.zeros(active.size, dtype=bool)
+        for here in _chunks(active.size, n * k):
+            q = np.ascontiguousarray(Q[:, active[here]].T)
             u = np.linalg.solve(_normal_matrices(B, q, k), q[:, :, None])[:, :, 0]
-            step = 0.5 * (u / _away_from_zero(np.einsum("ri,ri->r", q, u))[:, None] - q)
-            length = np.linalg.norm(step, axis=1)
-            q = q + step * np.minimum(1.0, 0.3 / np.maximum(length, 1e-30))[:, None].astype(q.dtype)
-            q /= np.linalg.norm(q, axis=1)[:, None]
-            if length.max() < 1e-9:
-                break
-        Q[:, start : start + _POINTS], last[start : start + _POINTS] = q.T, length
-    return Q, last
+            q, length = _step(q, 0.5 * (u / _away_from_zero(np.einsum("ri,ri->r", q, u))[:, None] - q))
+            Q[:, active[here]], long[here] = q.T, length > enough
+        active = active[long]
+        if not active.size:
+            break
+    return Q
 
 
 def _normal_matrices(B: np.ndarray, q: np.ndarray, k: int) -> np.ndarray:
@@ -447,18 +416,16 @@ def _away_from_zero(height: np.ndarray) -> np.ndarray:
     return np.where(np.abs(height) < 1e-12, 1e-12, height).astype(height.dtype)
 
 
-def _distinct(Q: Array, found: Array, same: float) -> Array:
+def _distinct(Q: np.ndarray, found: Array, same: float) -> NDArray[np.intp]:
     """The columns of Q that are no atom found and not a repetition of an earlier one."""
-    free = np.ones(Q.shape[1], dtype=bool)
-    if found.shape[1] and Q.shape[1]:
-        free = np.abs(found.T @ Q).max(axis=0) < same
     near: NDArray[np.bool_] = np.abs(Q.T @ Q) >= same
+    free = ~(np.abs(found.T @ Q) >= same).any(axis=0)
     keep = []
     for i in range(Q.shape[1]):
         if free[i]:
             keep.append(i)
             free &= ~near[i]
-    return Q[:, keep]
+    return np.array(keep, dtype=np.intp)
 
 
 def _complement(duals: Array) -> Array:
@@ -471,27 +438,26 @@ def _complement(duals: Array) -> Array:
     return turned
 
 
-def _report(D: Array, scale: float, span: _Span, atoms: Array, tol: float, starts: int, rounds: int) -> Decomposition:
-    """Weights by least squares for these atoms, and what is left of the tensor with them."""
+def _report(
+    D: Array, scale: float, span: _Span, atoms: Array, nus: Array, tol: float, starts: int, rounds: int
+) -> Decomposition:
+    """Weights by least squares for these atoms, and what is left of the tensor with them, in the place of D."""
     if not atoms.shape[1]:
         return Decomposition(atoms, np.empty(0), span.rank, 1.0, 1.0, 0.0, False, starts, rounds)
-    atoms, nus = span.finish(atoms)
     lifted = span.lift(atoms)
     gram = lifted.T @ lifted
     weights: Array = np.asarray(np.linalg.solve(gram * gram, inner(lifted, D @ lifted)), dtype=np.float64)
     order = np.argsort(-np.abs(weights), kind="stable")
-    atoms, lifted, weights = atoms[:, order], lifted[:, order], weights[order]
-    left = (lifted * weights) @ lifted.T
-    left -= D
+    left = blas.dgemm(1.0, (lifted * weights).T, lifted.T, -1.0, D.T, trans_a=1, overwrite_c=1)
     residual = float(np.linalg.norm(left))
     isolation = float(nus.min())
     beyond = 2.0 * float(np.sqrt(D.shape[0])) * tol
     return Decomposition(
-        A=atoms,
-        weights=weights * scale,
+        A=atoms[:, order],
+        weights=weights[order] * scale,
         rank=span.rank,
         residual=residual,
-        defect=float(span.defects(atoms).max()),
+        defect=float(span.project(atoms)[0].max()),
         isolation=isolation,
         complete=bool(atoms.shape[1] == span.rank and isolation > _ISOLATED and residual <= beyond),
         starts=starts,

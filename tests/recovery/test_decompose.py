@@ -9,6 +9,7 @@ from l4lib.data import fourth_moment, make_odl, match_atoms, random_untf, simple
 from l4lib.experiments import read_benchmark
 from l4lib.quartic import SymmetricQuartic, pairs, project, random_points, smat, svec
 from l4lib.recovery import decompose, rank_limit
+from l4lib.recovery.tensors import _pencil, _range, _report
 
 
 def atoms(n, m, seed=0):
@@ -174,6 +175,114 @@ def test_quadratic_from_a_quarter_of_the_isolation(n, m):
     assert 0.05 < worst <= 1
 
 
+@pytest.mark.claim("tensor-deflation")
+@pytest.mark.parametrize("n, m", [(10, None), (10, 20), (6, None)])
+def test_the_inverse_on_the_range(n, m):
+    """Weights of both signs; from a sketch without and with the rank, and from all eigenvalues."""
+    r = 20 if n == 10 else 8
+    A, weights = atoms(n, r, seed=34), np.linspace(-2, 3, r)
+    lifted = svec(A)
+    D = (lifted * weights) @ lifted.T
+    span = _range(D, n, m, 1e-9, np.random.default_rng(35))
+    assert span.rank == r
+    assert span.V @ (span.V.T @ lifted) == pytest.approx(lifted, abs=1e-11)
+    assert span.inverse == pytest.approx(np.linalg.inv(span.V.T @ D @ span.V), rel=1e-8, abs=1e-8)
+
+
+def pencil(A, seed):
+    """Two random matrices of the span of the aaᵀ, diagonalised together: the sines that are left, and the ratios."""
+    k = A.shape[1]
+    X, Y = (A * np.random.default_rng(seed).standard_normal((2, 1, k))) @ A.T
+    values, U = np.linalg.eigh(X)
+    U = U[:, np.argsort(-np.abs(values))[:k]]
+    ratios, Z = np.linalg.eig(np.linalg.solve(U.T @ X @ U, U.T @ Y @ U))
+    C = np.abs(project(np.real(Y @ U @ Z)).T @ A)
+    return np.sqrt(np.maximum(1 - C.max(axis=0) ** 2, 0)), ratios
+
+
+@pytest.mark.claim("tensor-pencil")
+@pytest.mark.parametrize("n, k", [(1, 1), (2, 2), (3, 2), (6, 1), (8, 5), (12, 12)])
+def test_two_matrices_have_all_independent_atoms(n, k):
+    """By the formula, by the library from any basis of the span, and so that no start is needed at all."""
+    A, weights = atoms(n, k, seed=36), np.linspace(-1.5, 2, k)
+    sines, ratios = pencil(A, 37)
+    assert sines.max() < 1e-6 and np.abs(np.imag(ratios)).max() == 0
+    rng = np.random.default_rng(38)
+    B = np.einsum("ak,bk,kl->abl", A, A, rng.standard_normal((k, k)))
+    assert distance(_pencil(B, rng), A) < 1e-7
+    found = decompose((A, weights), rng=rng)
+    assert found.complete and (found.starts, found.rounds) == (0, 1)
+
+
+@pytest.mark.claim("tensor-pencil")
+@pytest.mark.parametrize("case", ["one more than n", "dependent", "coordinates"])
+def test_two_matrices_do_not_do_for_dependent_atoms(case):
+    """Negative control: n + 1 atoms, or n in a hyperplane; they are found by climbing."""
+    A = atoms(6, 7, seed=39) if case == "one more than n" else np.vstack([atoms(5, 6, seed=40), np.zeros((1, 6))])
+    if case == "dependent":
+        A = np.linalg.qr(np.random.default_rng(41).standard_normal((6, 6)))[0] @ A
+    if case == "one more than n":
+        assert pencil(A, 42)[0].min() > 1e-2
+    else:
+        assert _pencil(np.einsum("ak,bk->abk", A, A), np.random.default_rng(42)).shape == (6, 0)
+    found = decompose((A, np.ones(A.shape[1])), rng=np.random.default_rng(43))
+    assert found.complete and found.starts > 0 and distance(found.A, A) < 1e-9
+
+
+@pytest.mark.claim("gauss-newton-polish")
+@pytest.mark.parametrize("n, m", [(4, 4), (5, 10), (8, 20)])
+def test_a_chord_step_contracts_by_the_angle_of_its_inverse(n, m):
+    """tan φ⁺ <= 24 tan φ₀ tan φ/ν² at the edge tan φ₀ = ν²/60, over points φ <= φ₀ that a search makes worse."""
+    A = atoms(n, m, seed=7)
+    _, B = basis(A)
+    rng = np.random.default_rng(44)
+    worst = 0.0
+
+    def tangent(q, a):
+        return np.linalg.norm(q - a * (a @ q)) / abs(a @ q)
+
+    for k in range(2):
+        a, isolation = A[:, k], nu(A, k)
+        edge = isolation**2 / 60
+
+        def share(directions, a=a, isolation=isolation, edge=edge):
+            x, y, size = directions[:n], directions[n : 2 * n], abs(directions[-1]) % 1.0
+            q0, q = (project(a + t * project(z - a * (a @ z))) for t, z in ((edge, x), (max(size, 1e-3) * edge, y)))
+            P = np.eye(n) - np.outer(q0, q0)
+            W = np.einsum("ijk,j->ik", B, q0)
+            N = np.linalg.pinv(P @ (np.eye(n) - 2 * W @ W.T) @ P, rcond=1e-12)
+            slope = np.einsum("ijk,j,k->i", B, q, np.einsum("ijk,i,j->k", B, q, q))
+            end = project(q + N @ (slope - q * (q @ slope)))
+            return tangent(end, a) / (24 * edge * tangent(q, a) / isolation**2)
+
+        best = max((rng.standard_normal(2 * n + 1) for _ in range(60)), key=share)
+        for width in (0.5, 0.2, 0.05):
+            for _ in range(40):
+                best = max(best, best + width * rng.standard_normal(2 * n + 1), key=share)
+        worst = max(worst, share(best))
+    assert 0.02 < worst <= 1
+
+
+def test_atoms_that_are_not_isolated_are_not_called_complete():
+    """The right atoms with the right residual, but one of a continuum."""
+    A = atoms(6, 9, seed=47)
+    for least, complete in ((0.1, True), (0.0, False)):
+        D = svec(A) @ svec(A).T
+        span = _range(D, 6, 9, 1e-9, np.random.default_rng(48))
+        nus = np.array([least] + 8 * [0.3])
+        assert _report(D, 1.0, span, A, nus, 1e-9, 0, 1).complete == complete
+
+
+def test_isolation_is_a_lower_bound():
+    """At the limit in three dimensions, where points move last and far; and not a wasteful one."""
+    for seed in range(40):
+        A = atoms(3, 4, seed=seed)
+        least = min(nu(A, j) for j in range(4))
+        found = decompose((A, np.ones(4)), rng=np.random.default_rng(1))
+        assert found.complete
+        assert 0.4 * least < found.isolation <= least * (1 + 1e-9)
+
+
 @pytest.mark.claim("second-order-atoms")
 @pytest.mark.parametrize("n, m, seed", [(3, 4, 0), (4, 6, 1), (5, 10, 3), (7, 21, 0)])
 def test_second_order_points_and_their_correlations(n, m, seed):
@@ -285,6 +394,14 @@ def test_cancelling_weights_leave_nothing():
         decompose((np.hstack([A, A]), np.repeat([1.0, -1.0], 3)), rng=np.random.default_rng(22))
 
 
+@pytest.mark.parametrize("seed", [28, 43])
+def test_weights_over_nine_orders_of_magnitude(seed):
+    """Rounding turns the range by the inverse of the least weight; the atoms of large ones are exact all the same."""
+    A, weights = atoms(13, 30, seed=seed), np.logspace(-6, 3, 30)
+    found = decompose((A, weights), rng=np.random.default_rng(seed), tol=1e-12)
+    assert found.complete and found.weights == pytest.approx(weights[::-1], rel=1e-5)
+
+
 @pytest.mark.parametrize("separation", [0.1, 0.01])
 def test_two_atoms_close_together(separation):
     rng = np.random.default_rng(23)
@@ -388,16 +505,21 @@ def test_a_form_that_is_symmetric_in_pairs_only_is_refused():
 
 @pytest.mark.claim("tensor-speed")
 def test_the_record_of_speed():
-    """Nothing missed in twelve seeds at eight sizes; the peers' medians are above ours, threefold from m = 200 on."""
+    """Nothing missed in twelve seeds at eight sizes; a success of a peer costs threefold, but for SPM at two sizes."""
     rows = [row for row in read_benchmark("tensors")["rows"] if not row["error"]]
-    own = {(row["n"], row["m"]): row for row in rows if row["method"] == "decompose"}
+    own = {(row["n"], row["m"]): np.median(row["seconds"]) for row in rows if row["method"] == "decompose"}
     assert len(own) == 8
-    for row in own.values():
-        assert row["missing"] == [0] * 12
+    peers = set()
     for row in rows:
-        if not row["method"].startswith("decompose"):
-            ratio = np.median(row["seconds"]) / np.median(own[row["n"], row["m"]]["seconds"])
-            assert ratio > (3 if row["m"] >= 190 else 1), (row["method"], row["n"], row["m"])
+        share = row["missing"].count(0) / len(row["missing"])
+        if row["method"].startswith("decompose"):
+            assert share == 1 and (len(row["seeds"]) == 12 or row["method"] != "decompose")
+        elif share:
+            peers.add(row["method"])
+            ratio = np.median(row["seconds"]) / share / own[row["n"], row["m"]]
+            close = row["method"] == "subspace power method" and row["m"] <= 60
+            assert ratio > (1.5 if close else 3.0), (row["method"], row["n"], row["m"], ratio)
+    assert {"subspace power method", "subspace power method, Octave", "FOOBI", "restarts on the span"} <= peers
 
 
 def test_options_are_checked():
