@@ -7,8 +7,9 @@ from l4lib import make_odl, match_atoms, random_points, random_untf
 from l4lib.data import frames, tempered, whitening
 from l4lib.quartic import inner, project
 from l4lib.recovery import explain_covariance, separate, separated
-from l4lib.recovery.cumulants import cumulant_map, fit_cumulants, fourth_inverse, shadowed, sines
-from l4lib.recovery.pool import climb
+from l4lib.recovery.cumulants import Separation, cumulant_map, fit_cumulants, fourth_inverse, shadowed, sines
+from l4lib.recovery.examination import examine_moment
+from l4lib.recovery.pool import _State, climb
 
 FRAMES = {
     "simplex 4": frames.simplex(4),
@@ -131,8 +132,26 @@ def test_steps_that_oscillate_are_mixed():
 
 def test_of_two_atoms_in_one_direction_the_lighter_is_none():
     A = project(np.array([[1.0, 0.0, 0.97, 0.2], [0.0, 1.0, 0.2, 0.97]]))
-    assert shadowed(A, np.array([0.3, 0.2, 0.1, 0.4])).tolist() == [False, True, True, False]
+    kappa = np.array([0.3, 0.2, 0.1, 0.4])
+    assert shadowed(A, kappa).tolist() == [False, True, True, False]
     assert not shadowed(A[:, :2], np.ones(2)).any() and shadowed(A[:, [0, 0]], np.ones(2)).tolist() == [False, True]
+    assert Separation(A, kappa, kappa, np.zeros(4)).owns.tolist() == [True, False, False, True]
+    tests = {t.name: t for t in examine_moment(A, kappa, kappa, 4, 1000, True)[0]}
+    assert tests["own"].value == 0 and not tests["own"].passed
+
+
+def test_the_state_of_a_search_separates_what_moved():
+    moment = Exact(FRAMES["untf 16 x 24"])
+    A, n = moment.A, 16
+    some = np.arange(24) % 8 == 0
+    Q = A.copy()
+    Q[:, some] = project(A[:, some] + 0.05 * np.random.default_rng(14).standard_normal((n, 3)))
+    state = _State.at(moment, Q)
+    state.kappa = moment.kappa.copy()
+    found = state.separate(some, anew=True)
+    assert np.max(sines(Q, A)) > 0.1 and np.max(sines(state.A, A)) < 1e-3
+    assert np.array_equal(state.A[:, ~some], A[:, ~some]) and found.turn == pytest.approx(sines(Q, A)[some], rel=0.01)
+    assert state.kappa == pytest.approx(moment.kappa, rel=1e-3)
 
 
 def derivative(moment):
