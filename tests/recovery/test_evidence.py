@@ -1,5 +1,7 @@
 """What `complete` means: each test of the evidence fails where it should, and data that say little raise nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from l4lib.data import Samples, cubed
 from l4lib.experiments import EXPERIMENTS, read_record
 from l4lib.experiments.statistics import wilson
 from l4lib.quartic import project
-from l4lib.recovery import Test
+from l4lib.recovery import Test, search
 from l4lib.recovery.cumulants import separated, sines
 from l4lib.recovery.search import finish
 
@@ -63,6 +65,15 @@ def test_the_forecast_of_the_last_pass_is_right_within_a_factor_two():
             end = separated(cubes(end, samples.size), end).A
         left = np.max(sines(found.A, end))
         assert 0.5 * found.ahead < left < 2 * found.ahead < 0.05
+
+
+def test_equations_that_were_not_solved_are_not_settled(monkeypatch):
+    data = make_odl((8, 12), 5000, 0.1, rng=np.random.default_rng(60))
+    samples = Samples.of(data.Y, rng=np.random.default_rng(61))
+    atoms = project(samples.whitening.apply(data.A))
+    assert finish(samples, atoms, 640, starts=0).ahead < 0.1
+    monkeypatch.setattr(search, "separated", lambda *a, **options: replace(separated(*a, **options), left=0.5))
+    assert finish(samples, atoms, 640, starts=0).ahead >= 0.5
 
 
 def test_the_rate_of_coherent_atoms_is_measured():
